@@ -1,0 +1,50 @@
+"""
+How twistftp is built and what it needs.
+
+Not here: settings of tools (``pyproject.toml``).
+"""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).resolve().parent
+README = HERE / "README.md"
+
+
+def version() -> str:
+    """The version, read as text: importing the package would need what is not installed yet."""
+    text = (HERE / "twistftp" / "__init__.py").read_text(encoding="utf-8")
+    return re.search(r'^__version__ = "([^"]+)"$', text, re.MULTILINE)[1]
+
+
+setup(
+    name="twistftp",
+    version=version(),
+    description="An FTP server on Twisted for people who serve files from behind firewalls and NAT",
+    long_description=README.read_text(encoding="utf-8") if README.exists() else "",
+    long_description_content_type="text/markdown",
+    author="The twistftp developers",
+    license="MIT",
+    python_requires=">=3.11",
+    # twisted/plugins has no __init__.py, here as in every project with a plugin: it extends Twisted's own directory.
+    packages=[*find_packages(include=["twistftp", "twistftp.*"]), "twisted.plugins"],
+    install_requires=["Twisted[tls]>=24.10", "attrs>=23.1", "cattrs>=23.2", "zope.interface>=6"],
+    extras_require={"test": ["coverage", "hypothesis>=6.100", "mypy", "mypy-zope", "ruff", "setuptools>=70.1"]},
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: No Input/Output (Daemon)",
+        "Framework :: Twisted",
+        "Intended Audience :: System Administrators",
+        "License :: OSI Approved :: MIT License",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Internet :: File Transfer Protocol (FTP)",
+    ],
+    zip_safe=False,
+)

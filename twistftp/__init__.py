@@ -1,0 +1,41 @@
+"""
+twistftp: an FTP server on Twisted for people who serve files from behind firewalls and NAT.
+
+The map of the package, bottom first; a module imports only from the rows above its own
+(``tests/test_layers.py`` checks it):
+
+==============================  ===============================================================
+``wire``                        the octets and words of FTP: lines, replies, addresses, paths,
+                                listings. Pure: no Twisted, no clock, no file, no socket
+``policy``                      decisions about values: settings, port ranges, diagnoses. Pure too
+``storage``                     avatars: ``IFTPShell`` over files; knows no socket and no session
+``accounts``                    the cred realm and the checkers
+``transport``                   connections: sockets, the passive pool, active mode, data transfer
+``session``                     the server-PI: one client's control connection, verb by verb
+``site``                        :class:`FTPSite`, the factory
+``configuration``, ``service``  TOML and options to settings; the ``twistd ftpsite`` command
+==============================  ===============================================================
+
+Importing this package installs no reactor: the public names below are loaded when first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from twistftp.policy.settings import SiteSettings as SiteSettings
+    from twistftp.site import FTPSite as FTPSite
+
+__version__ = "0.1.0"
+__all__ = ["FTPSite", "SiteSettings", "__version__"]
+
+_HOMES = {"FTPSite": "twistftp.site", "SiteSettings": "twistftp.policy.settings"}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first asked for (PEP 562), so that ``import twistftp`` stays light."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
