@@ -1,0 +1,1 @@
+"""L0: the octets and words of FTP. Pure: no Twisted, no clock, no file, no socket."""
