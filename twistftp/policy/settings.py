@@ -1,0 +1,279 @@
+"""
+The settings of a server and of its sites: frozen values with their defaults and their rules.
+
+Not here: where they come from (``configuration`` reads files and options). The names are those of the
+configuration file, and so is the nesting: ``[site.limits] max_connections`` is ``SiteSettings.limits.max_connections``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from typing import Any
+
+import attrs
+from attrs import Attribute, field, frozen
+
+from twistftp.policy.channels import DYNAMIC, PortRange
+
+__all__ = [
+    "Authentication",
+    "BadSetting",
+    "DirectoryBrowse",
+    "FirewallSupport",
+    "Limits",
+    "Logging",
+    "LogonAttempts",
+    "Messages",
+    "ServerSettings",
+    "SiteFirewallSupport",
+    "SiteSettings",
+    "describe_change",
+    "pair_sites",
+]
+
+
+class BadSetting(ValueError):
+    """A value breaks a rule: ``name`` is the setting's, ``value`` what was given, ``rule`` what it should be."""
+
+    def __init__(self, name: str, value: object, rule: str) -> None:
+        super().__init__(f"{name} = {value!r}: {rule}")
+        self.name, self.value, self.rule = name, value, rule
+
+
+_Validator = Callable[[Any, "Attribute[Any]", Any], None]
+
+
+def _at_least(low: float) -> _Validator:
+    def check(instance: object, attribute: Attribute[float], value: float) -> None:
+        if not low <= value < math.inf:  # written so that NaN fails, too
+            raise BadSetting(attribute.name, value, f"must be {low} or more")
+
+    return check
+
+
+def _one_of(*allowed: str) -> _Validator:
+    def check(instance: object, attribute: Attribute[str], value: str) -> None:
+        if value not in allowed:
+            raise BadSetting(attribute.name, value, f"must be one of {', '.join(allowed)}")
+
+    return check
+
+
+def _port(instance: object, attribute: Attribute[int], value: int) -> None:
+    if not 0 <= value <= 65535:
+        raise BadSetting(attribute.name, value, "a port is 0 to 65535")
+
+
+def _address(instance: object, attribute: Attribute[str], value: str) -> None:
+    if value:
+        try:
+            ipaddress.ip_address(value)
+        except ValueError:
+            rule = "must be an IPv4 or IPv6 address of this machine, without brackets or port, or empty for all (host names are not looked up)"
+            raise BadSetting(attribute.name, value, rule) from None
+
+
+# RFC 7151 §3.1 takes host names as in RFC 3986 and 1123; an underscore is common inside private networks.
+_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\Z", re.IGNORECASE)
+
+
+def _host_name(instance: object, attribute: Attribute[str], value: str) -> None:
+    if value and not _HOST_NAME.match(value):
+        raise BadSetting(attribute.name, value, "must be a host name such as ftp.example.org (internationalized names in their xn-- form)")
+
+
+def _one_line(instance: object, attribute: Attribute[str], value: str) -> None:
+    # A line break here would let the name end a reply or a log line early.
+    if not value.strip() or not value.isprintable():
+        raise BadSetting(attribute.name, value, "must be some text on one line, without control characters")
+
+
+def _message(instance: object, attribute: Attribute[str], value: str) -> None:
+    if not all(character.isprintable() or character in "\n\t" for character in value):
+        raise BadSetting(attribute.name, value, "must be text: of all control characters only line breaks and tabs are possible")
+
+
+def _names(instance: object, attribute: Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
+    if not all(name.strip() and name.isprintable() for name in value):
+        raise BadSetting(attribute.name, value, "each name must be some text without control characters")
+
+
+def _count(default: int) -> int:
+    return field(default=default, validator=_at_least(0))
+
+
+def _seconds(default: float) -> float:
+    return field(default=default, validator=_at_least(0.01))
+
+
+def _text(default: str = "") -> str:
+    return field(default=default, validator=_message)
+
+
+@frozen
+class FirewallSupport:
+    """``[firewall_support]``, FTP Firewall Support at server level: one range for all sites of the process."""
+
+    data_channel_port_range: PortRange = DYNAMIC
+
+
+@frozen
+class SiteFirewallSupport:
+    """``[site.firewall_support]``: data channel rules of one site."""
+
+    active_mode: bool = True
+
+
+@frozen
+class Authentication:
+    """``[site.authentication]``: who may log in. ``strcred`` holds Twisted's ``--auth`` strings."""
+
+    anonymous: bool = True
+    anonymous_names: tuple[str, ...] = field(default=("anonymous", "ftp"), validator=_names)
+    strcred: tuple[str, ...] = ()
+
+    def is_anonymous(self, name: str) -> bool:
+        """Whether ``name``, in any case, is one of the anonymous user's names (PROTOCOL P-USER-1)."""
+        return name.lower() in self._lower_names
+
+    @cached_property
+    def _lower_names(self) -> frozenset[str]:
+        return frozenset(name.lower() for name in self.anonymous_names)
+
+
+@frozen
+class Limits:
+    """``[site.limits]``: counts (0 = no limit) and seconds."""
+
+    max_connections: int = _count(0)
+    max_connections_per_address: int = _count(0)
+    control_channel_timeout: float = _seconds(300)
+    unauthenticated_timeout: float = _seconds(60)
+    data_channel_timeout: float = _seconds(30)
+    data_stall_timeout: float = _seconds(300)
+    max_command_line: int = field(default=8192, validator=_at_least(1024))
+
+
+@frozen
+class LogonAttempts:
+    """``[site.logon_attempts]``: failed logins that end a connection, and the seconds before each 530."""
+
+    max_failures: int = field(default=4, validator=_at_least(1))
+    delay: float = field(default=3.0, validator=_at_least(0))
+
+
+@frozen
+class DirectoryBrowse:
+    """``[site.directory_browse]``: how LIST looks."""
+
+    style: str = field(default="unix", validator=_one_of("unix", "ms-dos"))
+    time: str = field(default="gmt", validator=_one_of("gmt", "local"))
+
+
+@frozen
+class Messages:
+    """``[site.messages]``: texts for people. ``banner`` greets a connection, ``greeting`` a login."""
+
+    banner: str = _text()
+    greeting: str = _text()
+    exit: str = _text("Goodbye.")
+    max_clients: str = _text()
+    suppress_default_banner: bool = False
+
+
+@frozen
+class Logging:
+    """``[site.logging]``: whether each command, too, is written to the log (secrets masked)."""
+
+    commands: bool = False
+
+
+@frozen
+class SiteSettings:
+    """
+    ``[[site]]``: one FTP site.
+
+    ``root`` is the content root, ``address`` the bind address (``""`` = all, IPv4 and IPv6), ``listen`` Twisted
+    endpoint strings that stand instead of address and port. Everything else is as in the configuration file.
+    """
+
+    root: str
+    name: str = field(default="twistftp", validator=_one_line)
+    address: str = field(default="", validator=_address)
+    port: int = field(default=2121, validator=_port)
+    host_name: str = field(default="", validator=_host_name)
+    listen: tuple[str, ...] = ()
+    auto_start: bool = True
+    firewall_support: SiteFirewallSupport = SiteFirewallSupport()
+    authentication: Authentication = Authentication()
+    limits: Limits = Limits()
+    logon_attempts: LogonAttempts = LogonAttempts()
+    directory_browse: DirectoryBrowse = DirectoryBrowse()
+    messages: Messages = Messages()
+    logging: Logging = Logging()
+
+
+@frozen
+class ServerSettings:
+    """A whole process: its sites, the port range they share and ``grace``, the seconds SIGTERM lets transfers finish."""
+
+    sites: tuple[SiteSettings, ...]
+    firewall_support: FirewallSupport = FirewallSupport()
+    grace: float = field(default=10.0, validator=_at_least(0))
+
+
+def pair_sites(old: Iterable[SiteSettings], new: Iterable[SiteSettings]) -> list[tuple[SiteSettings | None, SiteSettings | None]]:
+    """
+    Which site of the old settings became which of the new: by name, then, for one that was renamed, by where it listens.
+
+    A site that has no partner was removed (``(site, None)``) or added (``(None, site)``).
+    """
+    left = {site.name: site for site in old}
+    pairs: list[tuple[SiteSettings | None, SiteSettings | None]] = []
+    added: list[SiteSettings] = []
+    for site in new:
+        if site.name in left:
+            pairs.append((left.pop(site.name), site))
+        else:
+            added.append(site)
+    for site in added:
+        renamed = next((was for was in left.values() if (was.address, was.port, was.listen) == (site.address, site.port, site.listen)), None)
+        pairs.append((left.pop(renamed.name) if renamed else None, site))
+    return [*((was, None) for was in left.values()), *pairs]
+
+
+def describe_change(old: ServerSettings, new: ServerSettings) -> list[str]:
+    """What differs, one line a setting: ``limits.max_connections of site 'x': 0 -> 5``."""
+    lines = list(_differences(old, new, "", ""))
+    for was, site in pair_sites(old.sites, new.sites):
+        if site is None:
+            lines.extend(f"site {gone.name!r}: removed" for gone in (was,) if gone)
+        elif was is None:
+            lines.append(f"site {site.name!r}: added")
+        else:
+            lines.extend(_differences(was, site, "", f" of site {was.name!r}"))
+    return lines
+
+
+# Their values may hold passwords, which must not get into a log.
+_SECRET = frozenset({"strcred"})
+
+
+def _differences(old: Any, new: Any, path: str, owner: str) -> Iterator[str]:
+    for one in attrs.fields(type(old)):
+        was, now = getattr(old, one.name), getattr(new, one.name)
+        if was == now or one.name == "sites":
+            continue
+        if attrs.has(type(was)) and not isinstance(was, PortRange):
+            yield from _differences(was, now, f"{path}{one.name}.", owner)
+        else:
+            change = "changed" if one.name in _SECRET else f"{_shown(was)} -> {_shown(now)}"
+            yield f"{path}{one.name}{owner}: {change}"
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value) if isinstance(value, PortRange) else repr(value)
