@@ -1,0 +1,41 @@
+"""
+L2: avatars, ``IFTPShell`` over files. Knows no socket and no session.
+
+:func:`adapt` gives what the session speaks to for any avatar; the modules by job:
+
+=================================  ============================================================
+``interfaces``, ``failures``       what the session asks of an avatar, and how it is refused
+``filesystem``                     the avatar over local files
+``confinement``, ``walk``,         paths that stay below a root: the policy, by user space, by
+``openat2``                        the kernel
+``files``, ``listing``             a file that is read, a directory that is listed
+``attributes``, ``links``          what is shown of an object, and of a symbolic link
+``holding``                        descriptors that threads use
+``foreign``, ``foreign_reading``   other people's ``IFTPShell``: names and values, contents
+=================================  ============================================================
+
+Importing this package installs no reactor; importing ``filesystem`` or ``foreign`` does, as ``twisted.protocols.ftp`` does.
+"""
+
+from __future__ import annotations
+
+from twistftp.storage.interfaces import IFileStore
+
+__all__ = ["adapt"]
+
+
+def adapt(avatar: object) -> IFileStore:
+    """
+    The ``IFileStore`` of an avatar: itself if it is one, else one over its ``IFTPShell``.
+
+    :raises TypeError: it is neither.
+    """
+    if IFileStore.providedBy(avatar):
+        return avatar
+    from twisted.protocols.ftp import IFTPShell  # not above: it installs a reactor
+
+    if not IFTPShell.providedBy(avatar):
+        raise TypeError(f"{type(avatar).__name__} provides neither IFTPShell nor IFileStore")
+    from twistftp.storage.foreign import ForeignStore
+
+    return ForeignStore(avatar)

@@ -1,0 +1,215 @@
+"""
+The avatar over local files: Twisted's ``IFTPShell`` and our ``IFileStore``, for reading.
+
+Not here: how paths stay below the root (``confinement``), reading (``files``), directories (``listing``).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, BinaryIO, TypeVar
+
+from twisted.internet import defer
+from twisted.internet.interfaces import IConsumer
+from twisted.protocols import ftp
+from twisted.protocols.basic import FileSender
+from twisted.python.filepath import Permissions
+from zope.interface import implementer
+
+from twistftp.storage import failures
+from twistftp.storage.attributes import entry_of, rights
+from twistftp.storage.confinement import Confinement, octets_of
+from twistftp.storage.files import LocalFile, open_local_file, open_plain
+from twistftp.storage.holding import InThread, in_thread
+from twistftp.storage.interfaces import IFileStore
+from twistftp.storage.links import Links
+from twistftp.storage.listing import LocalListing
+from twistftp.wire.entries import ALL_FACTS, Entry
+
+__all__ = ["FilesystemShell"]
+
+_T = TypeVar("_T")
+
+# What Twisted's own server understands; it logs everything else. FTPCmdError takes the path as the text of its reply.
+_STOCK: dict[type[BaseException], type[ftp.FTPCmdError]] = {
+    failures.NotFound: ftp.FileNotFoundError,
+    failures.PermissionDenied: ftp.PermissionDeniedError,
+    failures.IsADirectory: ftp.IsADirectoryError,
+    failures.NotADirectory: ftp.IsNotADirectoryError,
+    failures.NotAPlainFile: ftp.PermissionDeniedError,
+    failures.ObjectExists: ftp.FileExistsError,
+}
+
+# The keys of IFTPShell.stat and list, of an entry seen through links.
+_KEYS: dict[str, Callable[[Entry], object]] = {
+    "size": lambda e: e.size,
+    "directory": lambda e: e.is_directory,
+    "permissions": lambda e: Permissions(e.mode),
+    "hardlinks": lambda e: e.links,
+    "modified": lambda e: e.modified,
+    "owner": lambda e: e.owner,
+    "group": lambda e: e.group,
+}
+
+
+@implementer(ftp.IFTPShell, IFileStore)
+class FilesystemShell:
+    """
+    One user's view of the files below a root, read-only.
+
+    :param confinement: the root; shared by all sessions, closed by nobody here.
+    :param in_thread: how work that may wait for a disk is called.
+    """
+
+    __slots__ = ("_confinement", "_in_thread")
+
+    restartable = True
+    facts = frozenset(ALL_FACTS)
+
+    def __init__(self, confinement: Confinement, in_thread: InThread = in_thread) -> None:
+        self._confinement = confinement
+        self._in_thread = in_thread
+
+    # IFileStore: at once, since the system has names and inodes at hand nearly always.
+
+    def status(self, path: Sequence[str]) -> Entry:
+        """As in ``IFileStore``."""
+        if not path:
+            return entry_of("/", self._confinement.status(()), rights())
+        name = octets_of(path[-1])
+        with self._confinement.directory(path[:-1]) as directory:
+            if b"/" in name or b"\0" in name or name in (b"", b".", b".."):
+                raise failures.NotFound
+            try:
+                found = directory.status(name)
+                if stat.S_ISLNK(found.st_mode):
+                    return Links(self._confinement, path[:-1], directory, rights()).entry(name, found)
+            except OSError as error:
+                raise failures.from_os_error(error) from error
+        return entry_of(path[-1], found, rights())
+
+    def listing(self, path: Sequence[str]) -> LocalListing:
+        """As in ``IFileStore``."""
+        return LocalListing(self._confinement, path, self._in_thread)
+
+    def open_file(self, path: Sequence[str]) -> LocalFile:
+        """As in ``IFileStore``."""
+        return open_local_file(self._confinement, path, self._in_thread)
+
+    # IFTPShell, for Twisted's own server and other people's code.
+
+    def makeDirectory(self, path: Sequence[str]) -> defer.Deferred[None]:
+        """Refuse: read-only."""
+        return _refused(path)
+
+    def removeDirectory(self, path: Sequence[str]) -> defer.Deferred[None]:
+        """Refuse: read-only."""
+        return _refused(path)
+
+    def removeFile(self, path: Sequence[str]) -> defer.Deferred[None]:
+        """Refuse: read-only."""
+        return _refused(path)
+
+    def rename(self, fromPath: Sequence[str], toPath: Sequence[str]) -> defer.Deferred[None]:
+        """Refuse: read-only."""
+        return _refused(fromPath)
+
+    def openForWriting(self, path: Sequence[str]) -> defer.Deferred[Any]:
+        """Refuse: read-only."""
+        return _refused(path)
+
+    def access(self, path: Sequence[str]) -> defer.Deferred[None]:
+        """Succeed if ``path`` is a directory that can be listed (that is what Twisted's ``CWD`` asks)."""
+
+        def look() -> None:
+            self.listing(path).close()
+
+        return _deferred(path, look)
+
+    def stat(self, path: Sequence[str], keys: Iterable[str] = ()) -> defer.Deferred[list[object]]:
+        """The values of ``keys`` for one object, seen through links."""
+
+        def look() -> list[object]:
+            entry = self.status(path)
+            if entry.is_link and entry.resolved is None:
+                raise failures.NotFound
+            return _values(entry, keys)
+
+        return _deferred(path, look)
+
+    def list(self, path: Sequence[str], keys: Iterable[str] = ()) -> defer.Deferred[list[tuple[str, list[object]]]]:
+        """A name and the values of ``keys`` for each entry of a directory, or for the file that ``path`` is."""
+        wanted = tuple(keys)
+
+        async def collect() -> list[tuple[str, list[object]]]:
+            try:
+                listing = self.listing(path)
+            except failures.NotADirectory:
+                entry = self.status(path)
+                return [(entry.name, _values(entry, wanted))]
+            found: list[tuple[str, list[object]]] = []
+            try:
+                while True:
+                    batch = listing.next_batch()
+                    entries = await batch if isinstance(batch, defer.Deferred) else batch
+                    if not entries:
+                        return found
+                    found.extend((entry.name, _values(entry, wanted)) for entry in entries)
+            finally:
+                listing.close()
+
+        return _translated(path, defer.Deferred.fromCoroutine(collect()))
+
+    def openForReading(self, path: Sequence[str]) -> defer.Deferred[_LocalReader]:
+        """A plain file's ``IReadFile``."""
+
+        def open_it() -> _LocalReader:
+            descriptor, _ = open_plain(self._confinement, path)
+            return _LocalReader(os.fdopen(descriptor, "rb"))
+
+        return _deferred(path, open_it)
+
+
+@implementer(ftp.IReadFile)
+class _LocalReader:
+    """An ``IReadFile`` that owns a file object."""
+
+    __slots__ = ("_file",)
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def send(self, consumer: IConsumer) -> defer.Deferred[None]:
+        """Produce the file's content to ``consumer``, once; then the file is closed."""
+
+        def done(result: object) -> object:
+            self._file.close()
+            return result
+
+        sending: defer.Deferred[Any] = FileSender().beginFileTransfer(self._file, consumer)
+        return sending.addBoth(done)
+
+
+def _values(entry: Entry, keys: Iterable[str]) -> list[object]:
+    seen = entry.resolved or entry
+    return [_KEYS[key](seen) for key in keys]
+
+
+def _refused(path: Sequence[str]) -> defer.Deferred[Any]:
+    return defer.fail(ftp.PermissionDeniedError("/".join(path)))
+
+
+def _deferred(path: Sequence[str], function: Callable[[], _T]) -> defer.Deferred[_T]:
+    return _translated(path, defer.maybeDeferred(function))
+
+
+def _translated(path: Sequence[str], result: defer.Deferred[_T]) -> defer.Deferred[_T]:
+    def stock(failure: Any) -> Any:
+        kind = _STOCK.get(type(failure.value))
+        if kind is None:
+            return failure
+        raise kind("/".join(path)) from failure.value
+
+    return result.addErrback(stock)
