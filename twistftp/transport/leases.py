@@ -1,0 +1,124 @@
+"""
+A lease: one client's right to one data connection on one passive port.
+
+Not here: choosing the port (``pool``), recognizing the connection (``passive``).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from twistftp.policy.diagnosis import Cause, Verdict
+from twistftp.transport.deadlines import Deadlines
+from twistftp.transport.dtp import DataConnection
+from twistftp.transport.interfaces import DataConnectionFailed, IDataPort
+from twistftp.transport.passive import PassiveListener
+
+__all__ = ["Lease"]
+
+
+class _State(Enum):
+    OFFERED = "the client knows the port; neither it nor a transfer command has come"
+    AWAITED = "a transfer command waits for the client"
+    ARRIVED = "the client has connected; no transfer command has come"
+    ENDED = "handed out, or given up"
+
+
+@implementer(IDataPort)
+class Lease:
+    """
+    One set-up by PASV or EPSV.
+
+    :param client: the client's address, folded (``wire.addresses.fold_address``).
+    :param unused_timeout: seconds for which the port is held when neither client nor transfer command comes (P-DC-12).
+    :param range_text: the passive ports as the text of a failure names them.
+    """
+
+    __slots__ = ("_connection", "_deadlines", "_listener", "_range_text", "_result", "_state", "_timeout", "_until", "client", "foreign")
+
+    def __init__(self, listener: PassiveListener, client: str, deadlines: Deadlines, unused_timeout: float, range_text: str) -> None:
+        self.client = client
+        self.foreign = ""  # the address of a stranger that came to this port
+        self._listener, self._deadlines, self._range_text = listener, deadlines, range_text
+        self._state = _State.OFFERED
+        self._connection: DataConnection | None = None
+        self._result: Deferred[DataConnection] | None = None
+        self._watch(unused_timeout)
+
+    @property
+    def port(self) -> int:
+        """The port number to tell the client (before any mapping)."""
+        return self._listener.port
+
+    def connection(self, timeout: float) -> DataConnection | Deferred[DataConnection]:
+        """
+        Give the connection, or a Deferred of it; see :class:`IDataPort`. Cancelling the Deferred closes the lease.
+
+        :raises DataConnectionFailed: RESET_EARLY, or NOT_SET_UP for a lease that has ended.
+        """
+        if self._state is _State.ARRIVED:
+            self._state = _State.ENDED
+            connection, self._connection = self._connection, None
+            if connection is None or connection.is_lost:
+                raise DataConnectionFailed(Verdict(Cause.RESET_EARLY, port=self.port))
+            return connection
+        if self._state is not _State.OFFERED:
+            raise DataConnectionFailed(Verdict(Cause.NOT_SET_UP))
+        self._state = _State.AWAITED
+        self._watch(timeout)
+        self._result = Deferred(self._cancelled)
+        return self._result
+
+    def close(self) -> None:
+        """Give the port up, and an unused early connection; see :class:`IDataPort`."""
+        state, self._state = self._state, _State.ENDED
+        if state is _State.ARRIVED:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.close()
+        elif state is not _State.ENDED:
+            self._end(Verdict(Cause.ABORTED))
+
+    def arrived(self, connection: DataConnection) -> None:
+        """The client has connected, and the listener has let go of this lease."""
+        self._deadlines.forget(self)
+        if self._state is _State.ENDED:
+            connection.close()
+        elif self._result is None:
+            self._state, self._connection = _State.ARRIVED, connection
+        else:
+            self._state = _State.ENDED
+            result, self._result = self._result, None
+            result.callback(connection)
+
+    def expire(self, now: float) -> float | None:
+        """End when nobody came in time."""
+        if self._state not in (_State.OFFERED, _State.AWAITED):
+            return None
+        if now < self._until:
+            return self._until
+        self._state = _State.ENDED
+        if self.foreign:
+            self._end(Verdict(Cause.FOREIGN_PEER, port=self.port, address=self.foreign))
+        else:
+            self._end(Verdict(Cause.NEVER_ARRIVED, port=self.port, seconds=self._timeout, range=self._range_text))
+        return None
+
+    def _end(self, verdict: Verdict) -> None:
+        self._deadlines.forget(self)
+        result, self._result = self._result, None
+        self._listener.release(self)
+        if result is not None:
+            result.errback(DataConnectionFailed(verdict))
+
+    def _cancelled(self, _: object) -> None:
+        self._result = None  # Twisted fails it with CancelledError
+        self.close()
+
+    def _watch(self, seconds: float) -> None:
+        self._timeout = seconds
+        self._until = self._deadlines.seconds() + seconds
+        self._deadlines.watch(self, self._until)

@@ -1,0 +1,77 @@
+"""
+One open passive port: whose connection is it that arrives there?
+
+Not here: which ports are open and who gets which (``pool``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twisted.internet.interfaces import IProtocolFactory
+from zope.interface import implementer
+
+from twistftp.wire.addresses import fold_address
+
+if TYPE_CHECKING:
+    from twistftp.transport.dtp import DataConnection
+    from twistftp.transport.leases import Lease
+
+__all__ = ["PassiveListener", "PortOwner"]
+
+
+class PortOwner(Protocol):
+    """What a listener and its leases ask of the pool."""
+
+    def lease_ended(self, listener: PassiveListener, lease: Lease, is_used: bool) -> None:
+        """A lease no longer holds its place on the port; ``is_used``: its connection has come."""
+
+    def connect(self, lease: Lease, peer: tuple[str, int]) -> DataConnection:
+        """Make the data connection of a lease."""
+
+    def stranger(self, listener: PassiveListener, address: str) -> None:
+        """A connection came that no lease admits."""
+
+
+@implementer(IProtocolFactory)
+class PassiveListener:
+    """
+    A listening port and the leases on it, by client address.
+
+    A lease proves itself by (port, client address); so one port serves any number of addresses, each once at a time.
+    """
+
+    __slots__ = ("_owner", "handle", "interface", "is_stale", "leases", "port")
+
+    def __init__(self, owner: PortOwner, interface: str) -> None:
+        self._owner = owner
+        self.interface = interface
+        self.port = 0
+        self.handle: Any = None  # the IListeningPort
+        self.leases: dict[str, Lease] = {}
+        self.is_stale = False  # outside the range by now: it ends with its last lease
+
+    def buildProtocol(self, addr: Any) -> DataConnection | None:
+        """Give an arriving connection to the lease of its address; ``None`` drops it (P-DC-4, P-DC-10)."""
+        client = fold_address(addr.host)
+        lease = self.leases.get(client)
+        if lease is None:
+            self._owner.stranger(self, client)
+            if len(self.leases) == 1:
+                # Most likely its client, come by another way. Only a hint: it is for the text of a later timeout.
+                next(iter(self.leases.values())).foreign = client
+            return None
+        self.release(lease, is_used=True)  # one connection a lease; the place on the port is free again
+        return self._owner.connect(lease, (client, addr.port))
+
+    def release(self, lease: Lease, is_used: bool = False) -> None:
+        """Take a lease off the port; one that is not there is no error."""
+        if self.leases.get(lease.client) is lease:
+            del self.leases[lease.client]
+            self._owner.lease_ended(self, lease, is_used)
+
+    def doStart(self) -> None:
+        """The port opens (IProtocolFactory)."""
+
+    def doStop(self) -> None:
+        """The port closes (IProtocolFactory)."""

@@ -1,0 +1,245 @@
+"""
+The passive pool: gives clients their leases, lets them wait for one, and counts.
+
+Not here: opening and choosing ports (``ports``), a lease's own course (``leases``), what arrives at a port
+(``passive``), and the address that the client is told (``policy.firewall``).
+
+Opening a port for every PASV costs more than sending a small file. So a port stays open after its lease, and is
+shared: a lease is one client address on one port, and a connection that fits none is dropped (DESIGN §3).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.logger import Logger
+
+from twistftp.policy.channels import PortRange
+from twistftp.policy.diagnosis import Cause, Verdict
+from twistftp.transport.deadlines import Deadlines
+from twistftp.transport.dtp import DataConnection
+from twistftp.transport.interfaces import DataConnectionFailed
+from twistftp.transport.leases import Lease
+from twistftp.transport.passive import PassiveListener
+from twistftp.transport.ports import OpenPorts, PoolCounters
+from twistftp.transport.sockets import listen
+from twistftp.wire.addresses import fold_address
+
+__all__ = ["PassivePool", "PoolCounters"]
+
+IDLE = 10.0
+"""Seconds without any lease after which the open ports are closed."""
+
+
+class _Waiter:
+    """A client that waits for one of its leases to end."""
+
+    __slots__ = ("_pool", "client", "interface", "result", "until")
+
+    def __init__(self, pool: PassivePool, interface: str, client: str, until: float) -> None:
+        self._pool, self.interface, self.client, self.until = pool, interface, client, until
+        self.result: Deferred[Lease] = Deferred(lambda _: pool.drop(self))
+
+    def expire(self, now: float) -> float | None:
+        """Refuse when it has waited long enough."""
+        if now < self.until:
+            return self.until
+        self._pool.refuse(self)
+        return None
+
+
+class PassivePool:
+    """
+    The passive ports of a process, shared by all its sites and clients.
+
+    :param ports: the range; may be set again at any time, then open ports outside it end with their last lease.
+    :param stall_timeout: for its data connections, seconds.
+    :param warm: the number of ports kept open while there are leases. Below it each lease opens another.
+    :param wait: seconds that a client with leases on all ports waits for one of them to end.
+    :param reserved: port numbers never used, those of the control connections.
+    :param range_text: how failure texts name the ports of the dynamic range ``0-0``.
+    :param unused_timeout: seconds for which an unused lease holds its port (P-DC-12).
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        ports: PortRange,
+        deadlines: Deadlines,
+        stall_timeout: float = 300.0,
+        warm: int = 64,
+        wait: float = 2.0,
+        reserved: Collection[int] = (),
+        range_text: str = "",
+        unused_timeout: float = 60.0,
+        listen: Callable[..., Any] = listen,
+    ) -> None:
+        self.counters = PoolCounters()
+        self.active_leases = 0
+        self.deadlines = deadlines
+        self._stall_timeout, self._wait, self._unused_timeout = stall_timeout, wait, unused_timeout
+        self._dynamic_text = range_text
+        self._open = OpenPorts(reactor, self, ports, deadlines.seconds, warm, reserved, self.counters, listen)
+        self._waiters: dict[tuple[str, str], deque[_Waiter]] = {}
+        self._connections: set[DataConnection] = set()
+        self._idle_at = 0.0
+        self._emptied: Deferred[None] | None = None
+        self.ports = ports
+
+    @property
+    def ports(self) -> PortRange:
+        """The range."""
+        return self._open.ports
+
+    @ports.setter
+    def ports(self, ports: PortRange) -> None:
+        self._open.ports = ports
+        self._range_text = (self._dynamic_text if ports.is_dynamic else "") or str(ports)
+
+    @property
+    def reserved(self) -> Collection[int]:
+        """The ports never used; may be set when the control ports are known."""
+        return self._open.reserved
+
+    @reserved.setter
+    def reserved(self, ports: Collection[int]) -> None:
+        self._open.reserved = ports
+
+    @property
+    def open_ports(self) -> int:
+        """The number of listening sockets."""
+        return len(self._open)
+
+    @property
+    def open_connections(self) -> int:
+        """The number of data connections not gone yet: early ones, those that send, and those that wait for the client's FIN."""
+        return len(self._connections)
+
+    def lease(self, interface: str, client: str) -> Lease | Deferred[Lease]:
+        """
+        Give a client a port. It is open when this returns (P-PB-7).
+
+        :param interface: the address to listen on, that of the control connection.
+        :param client: the client's address; the connection must come from there.
+        :return: the lease, or a Deferred of it if the client has leases on all ports and must wait for one of them to end.
+        :raises DataConnectionFailed: CANNOT_LISTEN; the Deferred fails with POOL_BUSY.
+        """
+        interface, client = fold_address(interface), fold_address(client)
+        key = (interface, client)
+        if key not in self._waiters:
+            listener = self._open.find(interface, client)
+            if listener is not None:
+                return self._grant(listener, client)
+            if not self._open.is_held(interface, client):
+                self.counters.refused += 1
+                raise DataConnectionFailed(Verdict(Cause.CANNOT_LISTEN))
+        self.counters.waits += 1
+        waiter = _Waiter(self, interface, client, self.deadlines.seconds() + self._wait)
+        self._waiters.setdefault(key, deque()).append(waiter)
+        self.deadlines.watch(waiter, waiter.until)
+        return waiter.result
+
+    def _grant(self, listener: PassiveListener, client: str) -> Lease:
+        lease = listener.leases[client] = Lease(listener, client, self.deadlines, self._unused_timeout, self._range_text)
+        self.active_leases += 1
+        self.counters.leased += 1
+        return lease
+
+    # What listeners tell
+
+    def connect(self, lease: Lease, peer: tuple[str, int]) -> DataConnection:
+        """A lease's client has come: make its data connection."""
+        connection = DataConnection(peer, self.deadlines, self._stall_timeout, lease.arrived, self._connection_closed)
+        self._connections.add(connection)
+        return connection
+
+    def stranger(self, listener: PassiveListener, address: str) -> None:
+        """A connection was dropped: count it."""
+        self.counters.strangers += 1
+        self._log.info("A connection from {address} to passive port {port} belongs to no client there.", address=address, port=listener.port)
+
+    def lease_ended(self, listener: PassiveListener, lease: Lease, is_used: bool) -> None:
+        """A place on a port is free: for a client that waits, else kept warm for a while."""
+        self.active_leases -= 1
+        if not is_used:
+            self._open.note_left_unused(lease.client, listener.port)
+        if self._waiters:
+            self._serve_waiter(listener.interface, lease.client)
+        self._open.tidy(listener)
+        if not self.active_leases and self._open:
+            self._idle_at = self.deadlines.seconds() + IDLE
+            self.deadlines.watch(self, self._idle_at)
+
+    # Waiting
+
+    def _serve_waiter(self, interface: str, client: str) -> None:
+        waiters = self._waiters.get((interface, client))
+        if not waiters:
+            return
+        listener = self._open.find(interface, client)
+        if listener is not None:
+            waiter = waiters[0]
+            self.drop(waiter)
+            waiter.result.callback(self._grant(listener, client))
+
+    def drop(self, waiter: _Waiter) -> None:
+        """Take a waiter out of its queue."""
+        self.deadlines.forget(waiter)
+        key = (waiter.interface, waiter.client)
+        waiters = self._waiters[key]
+        waiters.remove(waiter)
+        if not waiters:
+            del self._waiters[key]
+
+    def refuse(self, waiter: _Waiter) -> None:
+        """Tell a waiter that it has waited in vain."""
+        self.drop(waiter)
+        self.counters.refused += 1
+        waiter.result.errback(DataConnectionFailed(Verdict(Cause.POOL_BUSY, ports=len(self.ports) or len(self._open))))
+
+    # The end
+
+    def expire(self, now: float) -> float | None:
+        """Close the warm ports when nobody has wanted any for a while."""
+        if self.active_leases or not self._open:
+            return None
+        if now < self._idle_at:
+            return self._idle_at
+        self.trim()
+        return None
+
+    def trim(self) -> None:
+        """Close all ports that carry no lease."""
+        self.deadlines.forget(self)
+        self._open.trim()
+
+    def close(self) -> Deferred[None]:
+        """End everything: waiting, leases, ports and connections. The Deferred fires when the last of them is gone."""
+        for waiters in list(self._waiters.values()):
+            for waiter in list(waiters):
+                self.drop(waiter)
+                waiter.result.errback(DataConnectionFailed(Verdict(Cause.CLOSING)))
+        for listener in self._open:
+            for lease in list(listener.leases.values()):
+                lease.close()
+        self.trim()
+        emptied: Deferred[None] = Deferred()
+        self._emptied = emptied
+        for connection in list(self._connections):
+            connection.shut_down()
+        self._look_if_emptied()
+        return DeferredList([emptied, *self._open.closing()]).addCallback(lambda _: None)
+
+    def _connection_closed(self, connection: DataConnection) -> None:
+        self._connections.discard(connection)
+        self._look_if_emptied()
+
+    def _look_if_emptied(self) -> None:
+        if self._emptied is not None and not self._connections:
+            emptied, self._emptied = self._emptied, None
+            emptied.callback(None)
