@@ -1,0 +1,67 @@
+"""
+One command line to its reply: the order of checks of PROTOCOL P-GEN-1.
+
+Not here: reading lines, waiting, writing (``interpreter``), and the verbs themselves (``verbs``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+from twistftp.session.session import Session
+from twistftp.wire.arguments import ArgumentError
+from twistftp.wire.commands import Command
+from twistftp.wire.replies import Reply, cleaned
+from twistftp.wire.states import Keeps, Login, Needs
+
+__all__ = ["LINE_TOO_LONG", "dispatch", "syntax_reply", "unknown"]
+
+LINE_TOO_LONG = Reply.of(500, "Command line too long.")
+_NOT_LOGGED_IN = Reply.of(530, "Please log in with USER and PASS.")
+_OTHER_PROTOCOL = Reply.of(421, "This is an FTP server.", closes=True)
+_TOO_MANY_UNKNOWN = Reply.of(421, "Too many unknown commands.", closes=True)
+
+# What browsers and mailers say when somebody makes them talk to an FTP server (PROTOCOL P-CONN-2, P-SEC-14).
+_OTHER_PROTOCOLS = frozenset(("GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "EHLO", "HELO"))
+_UNKNOWN_VERBS = 10
+
+
+def dispatch(session: Session, command: Command, argument: bytes) -> Reply | Coroutine[Any, Any, Reply]:
+    """
+    Run a known verb: login, what it leaves pending, the argument's syntax, then the handler.
+
+    :return: the reply, or a coroutine of it when the handler has to wait.
+    :raises Exception: what the handler raises; ``failures`` turns it into a reply.
+    """
+    if command.needs is Needs.LOGIN and session.login is not Login.DONE:
+        return _NOT_LOGGED_IN
+    if command.keeps is not _KEEPS_ALL and (session.restart or session.rename_from is not None):
+        session.forget_pending(command.keeps)
+    try:
+        value = command.argument.parse(argument)
+    except ArgumentError as error:
+        return syntax_reply(command, str(error))
+    result: Reply | Coroutine[Any, Any, Reply] = command.handler(session, value)
+    return result
+
+
+_KEEPS_ALL = Keeps.RENAME | Keeps.RESTART
+
+
+def syntax_reply(command: Command, reason: str = "") -> Reply:
+    """501 with the usage, and the reason where there is one (PROTOCOL P-TEXT-2)."""
+    return Reply.of(501, f"Syntax: {command.syntax}{f' ({reason})' if reason else ''}.")
+
+
+def unknown(session: Session, verb: str, line: bytes) -> Reply:
+    """The answer to a verb that nobody declared; another protocol's ends the connection."""
+    if session.login is not Login.DONE:
+        session.unknown_verbs += 1
+        first = line.split(b" ", 1)[0]
+        if verb in _OTHER_PROTOCOLS or first.endswith(b":"):
+            return _OTHER_PROTOCOL
+        if session.unknown_verbs >= _UNKNOWN_VERBS:
+            return _TOO_MANY_UNKNOWN
+    shown = cleaned(verb or line.lstrip(b" ").split(b" ", 1)[0].decode("utf-8", "replace"), 16)
+    return Reply.of(500, f'Unknown command "{shown}"; try HELP.')

@@ -1,0 +1,53 @@
+"""
+Exceptions to replies: one table, the first row that fits answers.
+
+Not here: raising them, and logging those that nobody expected (the interpreter does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twistftp.storage import failures as storage
+from twistftp.transport.interfaces import DataConnectionFailed, ShortFile
+from twistftp.wire.replies import Reply, cleaned
+
+__all__ = ["INTERNAL_ERROR", "is_expected", "reply_for"]
+
+INTERNAL_ERROR = Reply.of(451, "Requested action aborted: local error in processing.")
+
+
+def _says(code: int, text: str) -> Callable[[Exception, str], Reply]:
+    return lambda error, path: Reply.of(code, f"{cleaned(path)}: {text}.")
+
+
+_ROWS: tuple[tuple[type[Exception], Callable[[Exception, str], Reply]], ...] = (
+    (storage.NotFound, _says(550, "No such file or directory")),
+    (storage.PermissionDenied, _says(550, "Permission denied")),
+    (storage.IsADirectory, _says(550, "Is a directory")),
+    (storage.NotADirectory, _says(550, "Not a directory")),
+    (storage.NotAPlainFile, _says(550, "Not a plain file")),
+    (storage.ObjectExists, _says(550, "File already exists")),
+    (storage.DirectoryNotEmpty, _says(550, "Directory not empty")),
+    (storage.NameNotAllowed, _says(553, "Name not allowed")),
+    (storage.ReadFailed, lambda error, path: Reply.of(451, f"Local error while reading: {cleaned(str(error))}.")),
+    (ShortFile, lambda error, path: Reply.of(451, "Local error while reading: the file became shorter while it was sent.")),
+    (DataConnectionFailed, lambda error, path: Reply.of(error.verdict.code, error.verdict.text)),  # type: ignore[attr-defined]
+)
+
+
+def reply_for(error: Exception, path: str) -> Reply:
+    """
+    What the client is told of ``error``; for one that no row knows a fixed text, never the error's own (PROTOCOL P-DX-12).
+
+    :param path: what the client named, shown in front of the text.
+    """
+    for kind, reply in _ROWS:
+        if isinstance(error, kind):
+            return reply(error, path)
+    return INTERNAL_ERROR
+
+
+def is_expected(error: BaseException) -> bool:
+    """Whether a row of the table knows the error; one that none knows is a defect and is logged with its traceback."""
+    return isinstance(error, tuple(kind for kind, _ in _ROWS))

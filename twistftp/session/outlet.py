@@ -1,0 +1,102 @@
+"""
+Replies on their way out: in order, several in one write, a 227 alone; and whether the next command may run yet.
+
+Not here: making replies, and reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twistftp.transport.output import holds_output, writes_through
+from twistftp.wire.replies import Reply
+
+__all__ = ["Outlet"]
+
+# Connection tracking reads a 227 or 229 only at the start of a segment, and drops a part of one (PROTOCOL P-PB-4, P-PB-5).
+_ALONE = frozenset((227, 229))
+
+
+class Outlet:
+    """
+    The writing side of one control connection.
+
+    While it is not ``is_open`` no further command may run; ``ready`` is called when it is open again.
+    """
+
+    __slots__ = ("_cork", "_held", "_later", "_pending", "_ready", "_transport", "is_blocked")
+
+    def __init__(self, transport: Any, call_later: Callable[..., Any], ready: Callable[[], None]) -> None:
+        self._transport = transport
+        self._later = call_later
+        self._ready = ready
+        self._cork: list[bytes] | None = None
+        self._held: bytes | None = None  # a reply that must go out alone and waits for what is before it
+        self._pending: Any = None  # the delayed call after which commands go on
+        self.is_blocked = False  # the client does not read its replies
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the next command may run."""
+        return self._pending is None and not self.is_blocked
+
+    def cork(self) -> None:
+        """Several replies will come in this turn: let them leave in one write."""
+        self._cork = []
+
+    def uncork(self) -> None:
+        """Write what was gathered."""
+        replies, self._cork = self._cork, None
+        if replies:
+            self._transport.write(b"".join(replies))
+
+    def send(self, reply: Reply) -> None:
+        """Write a reply, after all that were sent before it."""
+        if self._held is not None:  # only the end of the connection is said over a reply that waits
+            self._cork = [self._held, reply.octets]
+            self._held = None
+            self.uncork()
+        elif reply.code in _ALONE:
+            self.uncork()
+            self._held = reply.octets
+            self._send_alone()
+        elif self._cork is not None:
+            self._cork.append(reply.octets)
+        else:
+            self._transport.write(reply.octets)
+
+    def send_octets(self, octets: bytes) -> None:
+        """Write something that is no reply: answers to Telnet options, between replies."""
+        if self._cork is not None:
+            self._cork.append(octets)
+        else:
+            self._transport.write(octets)
+
+    def _send_alone(self) -> None:
+        """Where the transport keeps what it is given for the reactor's next turn, the reply and the next command wait for that turn."""
+        if self._held is not None and not holds_output(self._transport):
+            octets, self._held = self._held, None
+            self._transport.write(octets)
+            if writes_through(self._transport):
+                return
+        self.give_way()
+
+    def give_way(self) -> None:
+        """Let other clients have their turn before the next command."""
+        if self._pending is None:
+            self._pending = self._later(0, self._go_on)
+
+    def _go_on(self) -> None:
+        self._pending = None
+        if self._held is not None:
+            self._send_alone()
+        if self.is_open:
+            self._ready()
+
+    def close(self) -> None:
+        """Nothing more will be sent and nothing called."""
+        self._held = self._cork = None
+        if self._pending is not None:
+            self._pending.cancel()
+            self._pending = None

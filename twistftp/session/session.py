@@ -1,0 +1,183 @@
+"""
+What one client's session knows: the only owner of a session's mutable state (PROTOCOL P-GEN-14).
+
+Not here: reading lines and writing replies (``interpreter``), what verbs do with the state (``verbs``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from twistftp.wire.addresses import fold_address
+from twistftp.wire.entries import DEFAULT_FACTS
+from twistftp.wire.paths import Path
+from twistftp.wire.replies import cleaned
+from twistftp.wire.states import Keeps, Login
+
+if TYPE_CHECKING:
+    from twistftp.session.transfer import Transfer
+    from twistftp.wire.replies import Reply
+
+__all__ = ["Session", "TransferType"]
+
+
+class TransferType(Enum):
+    """TYPE (RFC 959 §3.1.1); ``L 8`` is the same as ``I``."""
+
+    ASCII = "A"
+    IMAGE = "I"
+
+
+class Session:
+    """
+    One control connection's state.
+
+    ``peer`` and ``local`` are the two ends' plain addresses (``""`` where the connection is no IP connection),
+    ``interface`` is the local address in the form that a listener binds to. The local end is asked for, by ``get_host``, when
+    somebody first needs it: not every session does. ``send`` writes a reply at once.
+    """
+
+    __slots__ = (
+        "_ends",
+        "_get_host",
+        "client",
+        "cwd",
+        "data_port",
+        "epsv_all",
+        "facts",
+        "failures",
+        "host",
+        "identifier",
+        "login",
+        "logout_avatar",
+        "peer",
+        "rename_from",
+        "restart",
+        "send",
+        "site",
+        "store",
+        "transfer",
+        "type",
+        "unknown_verbs",
+        "user",
+        "user_pending",
+    )
+
+    def __init__(self, site: Any, identifier: int, peer: str, get_host: Callable[[], Any], send: Callable[[Reply], None]) -> None:
+        self.site = site
+        self.identifier = identifier
+        self.peer = peer
+        self._get_host = get_host
+        self._ends: tuple[str, str] | None = None
+        self.send = send
+        self.failures = 0  # failed logins of this connection; nothing resets them
+        self.unknown_verbs = 0
+        self.data_port: Any = None  # an IDataPort, until a transfer takes it
+        self.transfer: Transfer | None = None
+        self.logout_avatar: Callable[[], Any] | None = None
+        self._start_afresh()
+
+    @property
+    def local(self) -> str:
+        """The local address."""
+        return (self._ends or self._find_ends())[0]
+
+    @property
+    def interface(self) -> str:
+        """The local address as a listener takes it: with the zone of a link-local one (PROTOCOL P-PB-10)."""
+        return (self._ends or self._find_ends())[1]
+
+    def _find_ends(self) -> tuple[str, str]:
+        host = self._get_host()
+        address, scope = getattr(host, "host", ""), getattr(host, "scopeID", 0)
+        plain = fold_address(address)
+        self._ends = plain, f"{address}%{scope}" if scope and "%" not in address else plain
+        return self._ends
+
+    def _start_afresh(self) -> None:
+        self.login = Login.NONE
+        self.user = ""
+        self.user_pending = ""
+        self.store: Any = None  # an IFileStore, once logged in
+        self.host = ""
+        self.client = ""
+        self.epsv_all = False
+        self.facts = DEFAULT_FACTS
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Transfer parameters to their defaults (RFC 959 §4.1.2): TYPE A, and nothing pending."""
+        self.cwd: Path = ()
+        self.type = TransferType.ASCII
+        self.rename_from: Path | None = None
+        self.restart = 0
+
+    def log_in(self, user: str, store: Any, logout: Callable[[], Any]) -> None:
+        """The user is known and has an avatar."""
+        self.login = Login.DONE
+        self.user = user
+        self.user_pending = ""
+        self.store = store
+        self.logout_avatar = logout
+        self.cwd = ()
+
+    def log_out(self) -> None:
+        """
+        Drop user, avatar, working directory and data port; the avatar's logout is called exactly once.
+
+        A logout that fails is logged and no more: the user is gone all the same, and the client has nothing to do with it.
+        """
+        if self.data_port is not None:
+            self.drop_data_port()
+        logout, self.logout_avatar = self.logout_avatar, None
+        user = self.user
+        self.login = Login.NONE
+        self.user = self.user_pending = ""
+        self.store = None
+        self.cwd = ()
+        self.rename_from, self.restart = None, 0
+        if logout is not None:
+            try:
+                logout()
+            except Exception:  # a realm's own code
+                self.site.log.failure("{site} #{session}: logout of {user} failed", site=self.site.settings.name, session=self.identifier, user=cleaned(user, 64))
+
+    def reinitialize(self) -> None:
+        """REIN: as freshly connected (RFC 959 §4.1.1)."""
+        self.log_out()
+        self._start_afresh()
+
+    def forget_pending(self, keeps: Keeps) -> None:
+        """Drop a waiting RNFR or REST, but what the present verb keeps (PROTOCOL P-GEN-12, P-GEN-13)."""
+        if not keeps & Keeps.RENAME:
+            self.rename_from = None
+        if not keeps & Keeps.RESTART:
+            self.restart = 0
+
+    def take_restart(self) -> int:
+        """The restart point for the transfer that begins now; it is used up."""
+        offset, self.restart = self.restart, 0
+        return offset
+
+    def use_data_port(self, port: Any) -> None:
+        """The client's newest PASV, EPSV, PORT or EPRT; an older one ends (PROTOCOL P-DC-3)."""
+        self.drop_data_port()
+        self.data_port = port
+
+    def take_data_port(self) -> Any:
+        """Hand the data port to the transfer that begins now; ``None`` when none is set up."""
+        port, self.data_port = self.data_port, None
+        return port
+
+    def drop_data_port(self) -> None:
+        """Give an unused data port up, if there is one."""
+        port = self.take_data_port()
+        if port is not None:
+            port.close()
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether the user logged in under an anonymous name."""
+        return self.login is Login.DONE and self.site.settings.authentication.is_anonymous(self.user)

@@ -1,0 +1,129 @@
+"""
+What a site tells the log: one structured event a login, a transfer and, where wanted, a command; secrets masked.
+
+Not here: files and formats of access logs; they observe these events.
+
+Every event carries ``ftp_event`` (``"login"``, ``"transfer"``, ``"command"``), ``site``, ``session`` (a number), ``peer`` and ``user``.
+Logins and transfers always become events of Twisted's log. Their lines of text cost more than a small transfer does, so at
+most :data:`LINES_A_SECOND` are written and the rest is counted, unless ``[site.logging] commands`` asks for every line.
+A command's event is made only when somebody asked for it, by that setting or by :meth:`Transcript.add_command_observer`.
+"""
+
+from __future__ import annotations
+
+from time import time
+from typing import TYPE_CHECKING, Any
+
+from twisted.logger import ILogObserver, Logger, LogLevel, LogPublisher
+
+from twistftp.policy.diagnosis import Verdict
+from twistftp.transport.interfaces import DataConnectionFailed
+from twistftp.wire.commands import Command, masked, split_line
+from twistftp.wire.replies import Reply, cleaned
+from twistftp.wire.states import Login
+
+if TYPE_CHECKING:
+    from twistftp.session.session import Session
+    from twistftp.session.transfer import Transfer
+
+__all__ = ["LINES_A_SECOND", "Transcript"]
+
+LINES_A_SECOND = 10
+_WHO = "{site} #{session} {peer} {user}: "
+
+
+class Transcript:
+    """The events of one site, told to ``log``. ``log_commands``: write a line for each command, login and transfer."""
+
+    def __init__(self, log: Logger, log_commands: bool) -> None:
+        self._log = log
+        self._publisher = LogPublisher()
+        self._observers = 0
+        self._commands = Logger("twistftp.command", observer=self._publisher)
+        self._second = 0
+        self._lines = 0  # written in that second
+        self._unwritten = 0
+        self.log_commands = log_commands
+
+    def add_command_observer(self, observer: ILogObserver) -> None:
+        """From now on make an event of each command and show it to ``observer``."""
+        self._publisher.addObserver(observer)
+        self._observers += 1
+
+    def remove_command_observer(self, observer: ILogObserver) -> None:
+        """The inverse of :meth:`add_command_observer`."""
+        self._publisher.removeObserver(observer)
+        self._observers -= 1
+
+    @property
+    def wants_commands(self) -> bool:
+        """Whether anybody looks at single commands; making an event costs as much as a NOOP."""
+        return self.log_commands or self._observers > 0
+
+    def shown(self, session: Session, command: Command | None, line: bytes) -> str:
+        """A command line as logs may show it."""
+        verb, argument = split_line(line)
+        return masked(command, verb or "?", argument, expecting_password=session.login is Login.NAMED)
+
+    def command(self, session: Session, command: Command | None, line: bytes, reply: Reply, started: float) -> None:
+        """A command has had its final reply."""
+        fields = {
+            **_who(session),
+            "ftp_event": "command",
+            "line": self.shown(session, command, line),
+            "code": reply.code,
+            "reply": cleaned(reply.text),
+            "seconds": session.site.deadlines.seconds() - started,
+        }
+        text = _WHO + "{line} -> {code} {reply}"
+        if self._observers:
+            self._commands.emit(LogLevel.debug, text, **fields)
+        if self.log_commands:
+            self._log.info(text, **fields)
+
+    def login(self, session: Session, user: str, reply: Reply, mail: str = "") -> None:
+        """A login succeeded or failed. ``mail`` is what an anonymous user gave for a password, by custom a mail address."""
+        fields = {**_who(session), "ftp_event": "login", "user": cleaned(user, 64), "code": reply.code, "mail": cleaned(mail, 64)}
+        if not reply.is_positive:
+            self._tell(session, LogLevel.warn, _WHO + "failed to log in", fields)
+        else:
+            self._tell(session, LogLevel.info, _WHO + "logged in" + (" as {mail}" if mail else ""), fields)
+
+    def transfer(self, session: Session, transfer: Transfer, error: BaseException | None) -> None:
+        """A transfer has ended, well (``error`` is ``None``) or not."""
+        fields: dict[str, Any] = {
+            **_who(session),
+            "ftp_event": "transfer",
+            "verb": transfer.verb,
+            "path": cleaned(transfer.what),
+            "octets": transfer.octets,
+            "seconds": session.site.deadlines.seconds() - transfer.started,
+            "cause": "",
+        }
+        if error is None:
+            self._tell(session, LogLevel.info, _WHO + "{verb} {path}: {octets} bytes in {seconds:.3f} s", fields)
+            return
+        verdict: Verdict | None = getattr(error, "verdict", None) if isinstance(error, DataConnectionFailed) else None
+        fields["cause"] = verdict.cause.name if verdict is not None else type(error).__name__
+        fields["why"] = verdict.text if verdict is not None else (str(error) or type(error).__name__)
+        self._tell(session, LogLevel.warn, _WHO + "{verb} {path} failed: {why}", fields)
+
+    def _tell(self, session: Session, level: Any, text: str, fields: dict[str, Any]) -> None:
+        """Make the event; its text only while there are few, for an event without text is seen by observers and written by none."""
+        second = int(session.site.deadlines.seconds())
+        if second != self._second:
+            self._second, self._lines = second, 0
+            if self._unwritten:
+                self._log.info("{site}: {count} more logins and transfers, not shown one by one", site=fields["site"], count=self._unwritten)
+                self._unwritten = 0
+        self._lines += 1
+        if self.log_commands or self._lines <= LINES_A_SECOND:
+            self._log.emit(level, text, **fields)
+        else:
+            self._unwritten += 1
+            log = self._log  # as its emit() does, without looking the level up
+            log.observer({**fields, "log_logger": log, "log_level": level, "log_namespace": log.namespace, "log_source": None, "log_format": None, "log_time": time()})
+
+
+def _who(session: Session) -> dict[str, Any]:
+    return {"site": session.site.settings.name, "session": session.identifier, "peer": session.peer, "user": cleaned(session.user, 64) or "-"}

@@ -1,0 +1,117 @@
+"""
+The course of one transfer: wait for the data connection, 150, the octets, 226 or why not (PROTOCOL §3.2).
+
+Not here: what is sent (``verbs.transfers``, ``verbs.listings``) and how (``transport.dtp``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from twistftp.policy.diagnosis import Cause, Verdict
+from twistftp.session.session import Session
+from twistftp.transport.interfaces import DataConnectionFailed
+from twistftp.wire.replies import Reply
+
+__all__ = ["Transfer", "send_over_data", "settled"]
+
+_NOT_SET_UP = DataConnectionFailed(Verdict(Cause.NOT_SET_UP))
+_T = TypeVar("_T")
+
+
+async def settled(value: Deferred[_T] | _T) -> _T:
+    """A value that "may be deferred" (``storage.interfaces``), waited for where it is."""
+    if isinstance(value, Deferred):
+        return await value
+    return value
+
+
+class Transfer:
+    """A transfer under way, for those who ask about it (STAT) or end it (ABOR, the loss of the control connection)."""
+
+    __slots__ = ("_ended_by", "_port", "_session", "connection", "is_begun", "started", "status_wanted", "total", "verb", "what")
+
+    def __init__(self, session: Session, verb: str, what: str, total: int | None, port: Any) -> None:
+        self._session = session
+        self._port = port
+        self._ended_by: Cause | None = None
+        self.verb = verb
+        self.what = what
+        self.total = total
+        self.connection: Any = None
+        self.is_begun = False  # 150 was sent
+        self.status_wanted = 0  # STATs that wait for the 150 (PROTOCOL P-STAT-2)
+        self.started: float = session.site.deadlines.seconds()
+
+    @property
+    def octets(self) -> int:
+        """Octets moved so far."""
+        return self.connection.octets if self.connection is not None else 0
+
+    def status(self) -> Reply:
+        """What STAT says while octets move: lftp reads the first number as progress (PROTOCOL P-STAT-2)."""
+        of_total = f" of {self.total}" if self.total is not None else ""
+        return Reply.of(213, f"Status: {self.octets}{of_total} bytes transferred")
+
+    def abort(self, cause: Cause) -> None:
+        """End it now; its command is answered 426."""
+        if self._ended_by is None:
+            self._ended_by = cause
+        if self.connection is not None:
+            self.connection.abort(cause)
+        else:
+            self._port.close()
+
+    async def connected(self) -> Any:
+        """The data connection; the wait for it ends early by :meth:`abort`."""
+        try:
+            self.connection = await settled(self._port.connection(self._session.site.settings.limits.data_channel_timeout))
+        except (DataConnectionFailed, CancelledError):
+            if self._ended_by is not None:
+                raise DataConnectionFailed(Verdict(self._ended_by)) from None
+            raise
+        return self.connection
+
+    def begin(self, reply: Reply) -> None:
+        """Send the 150, then the status that somebody asked for before it."""
+        self.is_begun = True
+        self._session.send(reply)
+        for _ in range(self.status_wanted):
+            self._session.send(self.status())
+
+
+async def send_over_data(
+    session: Session, verb: str, what: str, send: Callable[[Any], Deferred[None] | None], total: int | None = None, of_bytes: str = ""
+) -> Reply:
+    """
+    Send something over the data connection that the client has set up.
+
+    :param what: the path, for texts and the log.
+    :param send: told the ``IDataConnection``, sends everything and ends it; gives ``None`` or a Deferred.
+    :param total: the octets to come, where that is known.
+    :param of_bytes: what to add to the text of 150; clients read ``(N bytes)`` (PROTOCOL P-RETR-2).
+    :raises DataConnectionFailed: there is none, or it failed.
+    """
+    port = session.take_data_port()
+    if port is None:
+        raise _NOT_SET_UP
+    transfer = session.transfer = Transfer(session, verb, what, total, port)
+    error: Exception | None = None
+    try:
+        connection = await transfer.connected()
+        transfer.begin(Reply.of(150, f"Opening data connection{of_bytes}."))
+        ended = send(connection)
+        if ended is not None:
+            await ended
+        return Reply.of(226, f"Transfer complete ({connection.octets} bytes).")
+    except Exception as caught:
+        error = caught
+        raise
+    finally:
+        session.transfer = None
+        if transfer.connection is not None:
+            transfer.connection.close()  # one that nothing was sent on; after a send this does nothing
+        session.site.transcript.transfer(session, transfer, error)

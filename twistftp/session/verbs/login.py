@@ -1,0 +1,198 @@
+"""
+Access control: USER PASS ACCT REIN QUIT HOST and the clients' CLNT and CSID (RFC 959 §4.1.1, RFC 7151).
+
+Not here: checking passwords (cred's portal does), which avatars there are (``accounts``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Any
+
+from twisted.cred.credentials import Anonymous, UsernamePassword
+from twisted.cred.error import LoginFailed, UnauthorizedLogin
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
+from twisted.protocols.ftp import IFTPShell
+from twisted.python.failure import Failure
+
+from twistftp.session.session import Session
+from twistftp.storage import adapt
+from twistftp.wire.arguments import NOTHING, PASSWORD, text, word
+from twistftp.wire.commands import CommandGroup
+from twistftp.wire.paths import decode_name
+from twistftp.wire.replies import Reply, cleaned
+from twistftp.wire.states import Login, Needs
+
+login = CommandGroup("Access control")
+
+_PASSWORD_PLEASE = Reply.of(331, "Password required.")
+_ANONYMOUS_PASSWORD = Reply.of(331, "Anonymous login ok; send your e-mail address as password.")
+_LOGIN_INCORRECT = Reply.of(530, "Login incorrect.")
+_LOGIN_BROKEN = Reply.of(451, "Logging in is not possible just now; try again later.")
+_TOO_MANY_FAILURES = Reply.of(421, "Too many failed logins.", closes=True)
+_USER_FIRST = Reply.of(503, "Log in with USER first.")
+_ALREADY = Reply.of(503, "Already logged in; send USER first.")
+
+class _ClientGone(Exception):
+    """The connection was lost while a checker thought; unlike ``CancelledError``, no checker can fail with it."""
+
+
+_Avatar = tuple[Any, Any, Callable[[], Any]]  # what portal.login gives: interface, avatar, logout
+
+
+@login.command("USER", text("<name>"), needs=Needs.NOTHING, rfc="959 §4.1.1", help="name the user who logs in")
+def user(session: Session, name: str) -> Reply:
+    """The same answer for every name, known or not (RFC 2577 §7, PROTOCOL P-SEC-4); an earlier login ends."""
+    session.log_out()
+    session.login = Login.NAMED
+    session.user_pending = name
+    authentication = session.site.settings.authentication
+    return _ANONYMOUS_PASSWORD if authentication.anonymous and authentication.is_anonymous(name) else _PASSWORD_PLEASE
+
+
+@login.command("PASS", PASSWORD, needs=Needs.NOTHING, rfc="959 §4.1.1", help="give the password")
+async def password(session: Session, given: bytes) -> Reply:
+    """Log in through the site's portal; a failure waits, then says nothing about its reason (PROTOCOL P-PASS-3)."""
+    if session.login is not Login.NAMED:
+        return _ALREADY if session.login is Login.DONE else _USER_FIRST
+    name = session.user_pending
+    site = session.site
+    try:
+        _, avatar, logout = await _authenticate(session, name, given)
+        try:
+            store = adapt(avatar)
+        except BaseException:
+            logout()
+            raise
+    except LoginFailed:
+        reply = _LOGIN_INCORRECT
+    except _ClientGone:
+        raise CancelledError from None
+    except Exception:
+        site.log.failure("{site} #{session}: login of {user} ended in an error", site=site.settings.name, session=session.identifier, user=cleaned(name, 64))
+        reply = _LOGIN_BROKEN
+    else:
+        session.log_in(name, store, logout)
+        site.transcript.login(session, name, site.greeting, decode_name(given) if session.is_anonymous else "")
+        return site.greeting
+    session.login, session.user_pending = Login.NONE, ""
+    session.failures += 1
+    site.transcript.login(session, name, reply)
+    attempts = site.settings.logon_attempts
+    if attempts.delay:
+        await deferLater(site.reactor, attempts.delay)
+    return _TOO_MANY_FAILURES if session.failures >= attempts.max_failures else reply
+
+
+async def _authenticate(session: Session, name: str, given: bytes) -> _Avatar:
+    """
+    The avatar of a user: checkers that compare ``str`` and those that compare ``bytes`` both work, so both are tried.
+
+    :raises LoginFailed: no checker accepts them.
+    """
+    authentication, portal = session.site.settings.authentication, session.site.portal
+    if authentication.is_anonymous(name):
+        if not authentication.anonymous:
+            raise UnauthorizedLogin
+        return await _guarded(portal.login(Anonymous(), None, IFTPShell))
+    try:
+        return await _guarded(portal.login(UsernamePassword(name, decode_name(given)), None, IFTPShell))
+    except _ClientGone:
+        raise
+    except Exception as as_text:
+        octets = UsernamePassword(name.encode("utf-8", "surrogateescape"), given)
+        try:
+            return await _guarded(portal.login(octets, None, IFTPShell))
+        except _ClientGone:
+            raise
+        except Exception as as_octets:
+            for error in (as_text, as_octets):
+                if isinstance(error, LoginFailed):  # a checker of the other kind may have stumbled over the type
+                    raise error from None
+            raise
+
+
+async def _guarded(logging_in: Deferred[_Avatar]) -> _Avatar:
+    """Wait for a login so that, if the client goes meanwhile and it then succeeds, the avatar is logged out at once."""
+    if logging_in.called and not logging_in.paused:
+        return await logging_in
+    waiting: Deferred[_Avatar] = Deferred(lambda cancelled: cancelled.errback(_ClientGone()))
+
+    def forward(result: _Avatar | Failure) -> None:
+        if not waiting.called:
+            waiting.callback(result)  # type: ignore[arg-type]
+        elif not isinstance(result, Failure):
+            result[2]()
+
+    logging_in.addBoth(forward)
+    return await waiting
+
+
+@login.command("ACCT", text("<account>", is_secret=True), needs=Needs.NOTHING, rfc="959 §4.1.1", help="accepted and not used")
+def account(session: Session, name: str) -> Reply:
+    """No account is ever asked for (PROTOCOL P-ACCT-1)."""
+    if session.login is Login.NONE:
+        return _USER_FIRST
+    return Reply.of(202, "No account is needed here.")
+
+
+@login.command("REIN", NOTHING, needs=Needs.NOTHING, rfc="959 §4.1.1", help="log out and start afresh")
+def reinitialize(session: Session, _: None) -> Reply:
+    """The session is as freshly connected."""
+    session.reinitialize()
+    session.site.restart_login_clock(session)
+    return Reply.of(220, "Ready for a new user.")
+
+
+@login.command("QUIT", NOTHING, needs=Needs.NOTHING, rfc="959 §4.1.1", help="end the session")
+def end(session: Session, _: None) -> Reply:
+    """During a transfer it waits, like any other verb (PROTOCOL P-QUIT-1)."""
+    return session.site.goodbye  # type: ignore[no-any-return]
+
+
+@login.command("HOST", word("<name>"), needs=Needs.NOTHING, rfc="7151", feat="HOST", help="name the virtual host")
+def host(session: Session, name: str) -> Reply:
+    """
+    The virtual host (RFC 7151 §3). A site without a host name of its own answers to every name, as IIS's sites do; an
+    address must be the one that the client came to.
+    """
+    if session.login is Login.DONE:
+        return Reply.of(503, "HOST comes before logging in; send REIN first.")
+    literal = name[1:-1] if name.startswith("[") and name.endswith("]") else name
+    try:
+        address = str(ip_address(literal))
+    except ValueError:
+        if not _is_host_name(name):
+            return Reply.of(501, "Syntax: HOST <name> (a host name without a port, or an address).")
+        own = session.site.settings.host_name
+        if own and name.lower().rstrip(".") != own.lower().rstrip("."):
+            return Reply.of(504, "This host is not served here.")
+    else:
+        if (":" in address) == (literal == name):
+            return Reply.of(501, "Syntax: HOST [<IPv6 address>] (in brackets) or HOST <IPv4 address>.")
+        if address != session.local:
+            return Reply.of(504, "This address is not served here.")
+    session.log_out()
+    session.host = name
+    return Reply.of(220, "Host accepted.")
+
+
+def _is_host_name(name: str) -> bool:
+    labels = name.rstrip(".").split(".")
+    return name.isascii() and len(name) <= 255 and all(label and len(label) <= 63 and label.replace("-", "a").replace("_", "a").isalnum() for label in labels)
+
+
+@login.command("CLNT", text("<name>"), needs=Needs.NOTHING, rfc="(none)", feat="CLNT", help="name the client program")
+def client(session: Session, name: str) -> Reply:
+    """lftp and WinSCP introduce themselves."""
+    session.client = cleaned(name, 128)
+    return Reply.of(200, "Noted.")
+
+
+@login.command("CSID", text("<name=value;...>"), needs=Needs.NOTHING, rfc="draft-peterson-streamlined-ftp", feat="CSID", help="exchange client and server names")
+def identify(session: Session, facts: str) -> Reply:
+    """The version is withheld (PROTOCOL P-SEC-16)."""
+    session.client = cleaned(facts, 128)
+    return Reply.of(200, "name=twistftp;casesensitive=1;")

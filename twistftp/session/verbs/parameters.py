@@ -1,0 +1,132 @@
+"""
+Transfer parameters: TYPE STRU MODE REST ALLO OPTS LANG (RFC 959 §4.1.2, RFC 2389 §4, RFC 3659 §5).
+
+Not here: what a transfer makes of them (``transfers``), FEAT (``information``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from twistftp.session.session import Session, TransferType
+from twistftp.wire.arguments import NUMBER, Argument, ArgumentError, word
+from twistftp.wire.commands import CommandGroup
+from twistftp.wire.entries import ALL_FACTS
+from twistftp.wire.replies import Reply, cleaned
+from twistftp.wire.states import Keeps, Needs
+
+parameters = CommandGroup("Transfer parameters")
+
+# RFC 959 §4.1.2, RFC 1123 §4.1.2.1: words of TYPE -> what they select. None: known, and not done here.
+_TYPES: dict[str, TransferType | None] = {
+    **dict.fromkeys(("A", "A N", "A T"), TransferType.ASCII),
+    **dict.fromkeys(("I", "L 8"), TransferType.IMAGE),
+    **dict.fromkeys(("A C", "E", "E N", "E T", "E C")),
+}
+_OTHER_BYTE_SIZE = re.compile(r"L [0-9]{1,3}", re.ASCII)
+
+
+@parameters.command("TYPE", word("A|I|L 8"), keeps=Keeps.RESTART, rfc="959 §4.1.2", help="choose text (A) or binary (I) transfers")
+def type_(session: Session, value: str) -> Reply:
+    """Sticky until the next TYPE; listings ignore it (PROTOCOL P-TYPE-3)."""
+    words = value.upper()
+    if words not in _TYPES and not _OTHER_BYTE_SIZE.fullmatch(words):
+        return Reply.of(501, "Syntax: TYPE A, TYPE I or TYPE L 8.")
+    chosen = _TYPES.get(words)
+    if chosen is None:
+        return Reply.of(504, f"TYPE {words} is not supported; use TYPE A, TYPE I or TYPE L 8.")
+    session.type = chosen
+    return Reply.of(200, f"Type set to {words}.")
+
+
+def _only(verb: str, value: str, supported: str, known: str) -> Reply:
+    """A parameter with one value that works and some that are known (RFC 1123 §4.1.2.3)."""
+    letter = value.upper()
+    if letter == supported:
+        return Reply.of(200, f"{verb} set to {supported}.")
+    if len(letter) == 1 and letter in known:
+        return Reply.of(504, f"{verb} {letter} is not supported; use {verb} {supported}.")
+    return Reply.of(501, f"Syntax: {verb} {supported}.")
+
+
+@parameters.command("STRU", word("F"), keeps=Keeps.RESTART, rfc="959 §4.1.2", help="file structure: F")
+def structure(session: Session, value: str) -> Reply:
+    """Files are streams of octets, without records or pages."""
+    return _only("STRU", value, "F", "RP")
+
+
+@parameters.command("MODE", word("S"), keeps=Keeps.RESTART, rfc="959 §4.1.2", help="transfer mode: S")
+def mode(session: Session, value: str) -> Reply:
+    """Stream mode: the end of the data connection is the end of the file."""
+    return _only("MODE", value, "S", "BCZ")
+
+
+def _restarts(session: Session) -> str | None:
+    return "REST STREAM" if session.store is None or session.store.restartable else None
+
+
+@parameters.command("REST", Argument("<byte offset>", NUMBER.parse), keeps=Keeps.RESTART, rfc="3659 §5", feat=_restarts, help="start the next transfer at an offset")
+def restart(session: Session, offset: int) -> Reply:
+    """Not compared with any file here: the transfer does that (PROTOCOL P-REST-1)."""
+    if not session.store.restartable:
+        return Reply.of(502, "Transfers cannot be restarted in this file system.")
+    session.restart = offset
+    return Reply.of(350, f"Restarting at {offset}; send RETR next.")
+
+
+def _allocation(octets: bytes) -> int:
+    match = re.fullmatch(rb"(\d{1,19})(?: R \d{1,19})?", octets.strip(b" \t"), re.IGNORECASE)
+    if match is None:
+        raise ArgumentError
+    return int(match[1])
+
+
+@parameters.command("ALLO", Argument("<bytes> [R <bytes>]", _allocation), keeps=Keeps.RESTART, rfc="959 §4.1.3", help="reserve room; none is needed")
+def allocate(session: Session, size: int) -> Reply:
+    """Some clients send it before every upload and want a positive answer."""
+    return Reply.of(202, "No allocation is needed.")
+
+
+@parameters.command("OPTS", word("<name> [<value>]"), needs=Needs.NOTHING, keeps=Keeps.RESTART, rfc="2389 §4", help="set an option: UTF8 ON, MLST <facts>")
+def options(session: Session, value: str) -> Reply:
+    """One handler an option; Windows' ftp.exe sends UTF8 ON before it logs in (PROTOCOL P-GEN-10)."""
+    name, _, rest = value.partition(" ")
+    handler = _OPTIONS.get(name.upper())
+    if handler is None:
+        return Reply.of(501, f"Option {cleaned(name, 32)} is not known; there are {', '.join(sorted(set(_OPTIONS) - {'UTF-8'}))}.")
+    return handler(session, rest.strip(" \t"))
+
+
+def _option_utf8(session: Session, value: str) -> Reply:
+    if value.upper() in ("", "ON"):
+        return Reply.of(200, "UTF8 is on.")
+    if value.upper() == "OFF":
+        return Reply.of(504, "UTF8 cannot be switched off; names pass unchanged.")
+    return Reply.of(501, "Syntax: OPTS UTF8 ON.")
+
+
+def _option_mlst(session: Session, value: str) -> Reply:
+    """RFC 3659 §7.9: unknown facts are ignored, the answer has those that are on, in our order."""
+    if " " in value or "\t" in value:
+        return Reply.of(501, "Syntax: OPTS MLST <fact>;<fact>; (no blanks).")
+    wanted = {fact.lower() for fact in value.split(";")}
+    there = session.store.facts if session.store is not None else ALL_FACTS
+    session.facts = frozenset(fact for fact in ALL_FACTS if fact in wanted and fact in there)
+    chosen = "".join(f"{fact};" for fact in ALL_FACTS if fact in session.facts)
+    return Reply.of(200, f"MLST OPTS {chosen}".rstrip())
+
+
+_OPTIONS: dict[str, Callable[[Session, str], Reply]] = {"UTF8": _option_utf8, "UTF-8": _option_utf8, "MLST": _option_mlst}
+
+_TAG = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*", re.ASCII)
+
+
+@parameters.command("LANG", word("[<tag>]", optional=True), needs=Needs.NOTHING, rfc="2640 §4", feat="LANG EN*", help="choose the language of replies: EN")
+def language(session: Session, tag: str) -> Reply:
+    """Replies are in English."""
+    if tag and not _TAG.fullmatch(tag):
+        return Reply.of(501, "Syntax: LANG [<tag>].")
+    if tag and tag.upper().split("-")[0] != "EN":
+        return Reply.of(504, "Replies are in English only; use LANG EN.")
+    return Reply.of(200, "Replies are in English.")

@@ -1,0 +1,196 @@
+"""
+FTPSite: one FTP site, the factory of its sessions and the owner of what they share.
+
+Not here: listening on ports and reading configuration (``service``), the sessions themselves (``session``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import Any
+
+from twisted.cred.portal import Portal
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Protocol
+from twisted.logger import Logger
+from twisted.protocols.ftp import FTPFactory
+
+from twistftp.policy.channels import DYNAMIC, PortRange
+from twistftp.policy.diagnosis import Cause
+from twistftp.policy.settings import SiteSettings
+from twistftp.session.interpreter import ServerPI
+from twistftp.session.refusal import Refusal
+from twistftp.session.session import Session
+from twistftp.session.transcript import Transcript
+from twistftp.session.verbs.table import SITE_VERBS, VERBS
+from twistftp.transport.deadlines import Deadlines
+from twistftp.transport.pool import PassivePool
+from twistftp.wire.addresses import fold_address
+from twistftp.wire.replies import Reply
+
+__all__ = ["FTPSite"]
+
+_SHUTTING_DOWN = Reply.of(421, "The server is shutting down; try again later.", closes=True)
+
+
+class FTPSite(FTPFactory):
+    """
+    One FTP site: give it to any endpoint's or reactor's ``listen``.
+
+    :param settings: the site's settings.
+    :param portal: logs users in; any realm works whose avatars provide ``twisted.protocols.ftp.IFTPShell``. ``None``: a portal
+        of the site's own, which admits anonymous users (if the settings do) to ``settings.root``, read-only.
+    :param passive_ports: the data channel port range, when the site has a pool to itself.
+    :param pool: a pool of passive ports that several sites share.
+    :param reactor: the reactor; ``None`` means the installed one.
+    """
+
+    protocol = ServerPI
+    noisy = False
+    verbs = VERBS
+    site_verbs = SITE_VERBS
+
+    def __init__(
+        self,
+        settings: SiteSettings,
+        portal: Portal | None = None,
+        *,
+        passive_ports: PortRange | str = DYNAMIC,
+        pool: PassivePool | None = None,
+        reactor: Any = None,
+    ) -> None:
+        super().__init__(portal or _own_portal(settings))
+        if reactor is None:
+            from twisted.internet import reactor
+        self.reactor = reactor
+        if pool is None:
+            ports = PortRange.parse(passive_ports) if isinstance(passive_ports, str) else passive_ports
+            pool = PassivePool(reactor, ports, Deadlines(reactor), stall_timeout=settings.limits.data_stall_timeout)
+        self.pool = pool
+        self.deadlines = pool.deadlines
+        self.log = Logger(namespace="twistftp.site")
+        self.transcript = Transcript(self.log, settings.logging.commands)
+        self.sessions: set[ServerPI] = set()
+        self._per_address: Counter[str] = Counter()
+        self._last_session = 0
+        self._drained: Deferred[None] | None = None
+        self.settings = settings
+        self.reconfigure(settings)
+
+    def reconfigure(self, settings: SiteSettings, portal: Portal | None = None) -> None:
+        """
+        New settings, from the next command that needs them; sessions and transfers go on.
+
+        :param portal: logs in those who come from now on; ``None`` keeps the present one.
+        """
+        self.settings = settings
+        if portal is not None:
+            self.portal = portal
+        self.transcript.log_commands = settings.logging.commands
+        messages = settings.messages
+        banner = messages.banner or ("Ready." if messages.suppress_default_banner else f"{settings.name} FTP service ready.")
+        self.banner = Reply.message(220, banner)
+        self.greeting = Reply.message(230, messages.greeting or "Logged in.")
+        self.goodbye = Reply(221, Reply.message(221, messages.exit or "Goodbye.").lines, closes=True)
+
+    # -- connections ---------------------------------------------------------------------------------------------------------------------
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        """
+        A session for a new connection, or a refusal.
+
+        Unlike ``FTPFactory``'s there is no ``ProtocolWrapper`` around it: the site counts by itself, and a wrapper would
+        cost a call for each write.
+        """
+        peer = fold_address(getattr(addr, "host", ""))
+        refused = self._refusal(peer)
+        if refused is not None:
+            return Refusal(refused, self.deadlines)
+        self._last_session += 1
+        return ServerPI(self, self._last_session, peer)
+
+    def _refusal(self, peer: str) -> Reply | None:
+        limits = self.settings.limits
+        if self._drained is not None:
+            return _SHUTTING_DOWN
+        if limits.max_connections and len(self.sessions) >= limits.max_connections:
+            text = self.settings.messages.max_clients or f"Too many connections (limit {limits.max_connections}); try again later."
+            return Reply.message(421, text)
+        if limits.max_connections_per_address and self._per_address[peer] >= limits.max_connections_per_address:
+            limit = limits.max_connections_per_address
+            return Reply.of(421, f"Too many connections from your address (limit {limit}); close some or try again later.")
+        return None
+
+    def connected(self, session: ServerPI) -> None:
+        """A session has begun."""
+        self.sessions.add(session)
+        self._per_address[session.peer] += 1
+
+    def disconnected(self, session: ServerPI) -> None:
+        """A session has ended."""
+        self.sessions.discard(session)
+        self._per_address[session.peer] -= 1
+        if not self._per_address[session.peer]:
+            del self._per_address[session.peer]
+        if not self.sessions:
+            self.pool.trim()
+        self._check_drained()
+
+    # -- shutting down -------------------------------------------------------------------------------------------------------------------
+
+    def drain(self, grace: float) -> Deferred[None]:
+        """
+        Shut down: new connections get 421, idle sessions 421 and the end, transfers may finish.
+
+        :param grace: seconds after which transfers that still run are ended, with 426 and 421.
+        :return: fires when no session is left.
+        """
+        if self._drained is None:
+            self._drained = Deferred()
+            for session in list(self.sessions):
+                self.command_ended(session)
+            if self.sessions:
+                ending = self.reactor.callLater(grace, self._end_transfers)
+                self._drained.addBoth(lambda result: ending.cancel() if ending.active() else None)
+            self._check_drained()
+        return self._drained
+
+    def command_ended(self, session: ServerPI) -> None:
+        """A session has nothing under way: while the site shuts down, it ends."""
+        if self._drained is not None and not session.is_busy:
+            session.close(_SHUTTING_DOWN)
+
+    def _end_transfers(self) -> None:
+        for session in list(self.sessions):
+            if session.session.transfer is not None:
+                session.session.transfer.abort(Cause.CLOSING)
+            session.close(_SHUTTING_DOWN)
+
+    def _check_drained(self) -> None:
+        if self._drained is not None and not self.sessions and not self._drained.called:
+            self._drained.callback(None)
+
+    # -- for the verbs -------------------------------------------------------------------------------------------------------------------
+
+    def restart_login_clock(self, session: Session) -> None:
+        """REIN: the client has the whole time to log in again."""
+        for interpreter in self.sessions:
+            if interpreter.session is session:
+                interpreter.restart_login_clock()
+
+    def now(self) -> float:
+        """Seconds since 1970, for the dates of listings."""
+        return time.time()
+
+    def utc_offset(self, now: float) -> float:
+        """Seconds that local time is ahead of UTC."""
+        return float(time.localtime(now).tm_gmtoff)
+
+
+def _own_portal(settings: SiteSettings) -> Portal:
+    from twistftp.accounts.checkers import build_portal, make_checkers
+    from twistftp.storage.confinement import Confinement
+
+    return build_portal(settings.authentication, Confinement(settings.root), make_checkers(settings.authentication.strcred))
