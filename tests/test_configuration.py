@@ -1,0 +1,280 @@
+"""Tests of ``configuration``: what a file and options become, and the one line in which each mistake is refused."""
+
+import os
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis.strategies import dictionaries, integers, lists, recursive, sampled_from, text
+from twisted.trial.unittest import SynchronousTestCase
+
+from twistftp.configuration import OPTIONS, ConfigurationError, _Source, describe_change, load, read
+from twistftp.policy.channels import PortRange
+from twistftp.policy.settings import Authentication, ServerSettings, SiteSettings
+from twistftp.policy.settings import describe_change as of_settings
+
+SITE = '[[site]]\nroot = "pub"\n'
+
+FULL = """
+[firewall_support]
+data_channel_port_range = "50000-50100"
+
+[server]
+grace = 2.5
+
+[[site]]
+name = "My New FTP Site"
+root = "pub"
+address = "127.0.0.1"
+port = 2100
+host_name = "ftp.example.org"
+listen = []
+auto_start = true
+
+[site.firewall_support]
+active_mode = false
+
+[site.authentication]
+anonymous = true
+anonymous_names = ["guest"]
+strcred = ["memory:alice:secret"]
+
+[site.limits]
+max_connections = 10
+data_channel_timeout = 5
+
+[site.logon_attempts]
+max_failures = 2
+delay = 0
+
+[site.directory_browse]
+style = "ms-dos"
+time = "local"
+
+[site.messages]
+banner = "Hello"
+
+[site.logging]
+commands = true
+
+[[site]]
+name = "other"
+root = "pub"
+listen = ["tcp:2200"]
+"""
+
+# What stands in the file below `root = "pub"`, and the line that refuses it, without the file's name.
+MISTAKES = {
+    "prot = 21": "[[site]] prot: unknown key; did you mean port?",
+    "users_file = 'x'": "[[site]] users_file: unknown key",
+    "max_connections = 3": "[[site]] max_connections: unknown key; it belongs into [site.limits]",
+    "data_channel_port_range = '0-0'": "[[site]] data_channel_port_range: unknown key; it belongs into [firewall_support]",
+    "grace = 3": "[[site]] grace: unknown key; it belongs into [server]",
+    "[site.firewall_support]\ndata_channel_port_range = '0-0'": (
+        "[site.firewall_support] data_channel_port_range: unknown key; it belongs into [firewall_support]"
+    ),
+    "[site.tls]\ncertificate = 'x'": "[[site]] tls: unknown key",
+    "[site.limits]\nmax_conections = 1": "[site.limits] max_conections: unknown key; did you mean max_connections?",
+    "[sever]\ngrace = 1": "sever: unknown key; did you mean server?",
+    "port = 'x'": '[[site]] port = "x": must be a whole number',
+    "port = true": "[[site]] port = true: must be a whole number",
+    "port = 21.0": "[[site]] port = 21.0: must be a whole number",
+    "port = 65536": "[[site]] port = 65536: a port is 0 to 65535",
+    "name = 3": "[[site]] name = 3: must be a text in quotes",
+    'name = "a\\nb"': '[[site]] name = "a\\nb": must be some text on one line, without control characters',
+    "auto_start = 1": "[[site]] auto_start = 1: must be true or false",
+    "address = 'ftp.example.org'": (
+        '[[site]] address = "ftp.example.org": must be an IPv4 or IPv6 address of this machine, without brackets or port, '
+        "or empty for all (host names are not looked up)"
+    ),
+    "listen = 'tcp:21'": '[[site]] listen = "tcp:21": must be a list of texts: ["…", "…"]',
+    "listen = ['tcp:21', 3]": "[[site]] listen = ['tcp:21', 3]: must be a list of texts: [\"…\", \"…\"]",
+    "listen = ['foo:21']": (
+        '[[site]] listen = "foo:21": is no usable Twisted endpoint, such as tcp:2121, tcp6:2121, unix:/run/ftp.sock or haproxy:tcp:2121 '
+        "(Unknown endpoint type: 'foo')"
+    ),
+    "limits = 3": "[[site]] limits = 3: must be a table",
+    "[site.limits]\nmax_connections = -1": "[site.limits] max_connections = -1: must be 0 or more",
+    "[site.limits]\ndata_channel_timeout = nan": "[site.limits] data_channel_timeout = nan: must be 0.01 or more",
+    "[site.limits]\ndata_channel_timeout = true": "[site.limits] data_channel_timeout = true: must be a number",
+    "[site.directory_browse]\nstyle = 'dos'": '[site.directory_browse] style = "dos": must be one of unix, ms-dos',
+    "[site.authentication]\nstrcred = ['memory:a']": "[site.authentication] strcred: memory: argstring must be in format U:P:...",
+    "[server]\ngrace = -1": "[server] grace = -1: must be 0 or more",
+    "[firewall_support]\ndata_channel_port_range = '50-60'": '[firewall_support] data_channel_port_range = "50-60": port 50 is outside 1024-65535',
+    "[firewall_support]\ndata_channel_port_range = 5000": (
+        '[firewall_support] data_channel_port_range = 5000: must be a text such as "50000-50100"'
+    ),
+    "[firewall_support]\ndata_channel_port_range = '2121'": (
+        '[firewall_support] data_channel_port_range = "2121": holds control ports alone; none is left for data'
+    ),
+    "[[site]]\nroot = 'pub'": '[[site]] name (site 2) = "twistftp": another site has this name; give each its own',
+    "[[site]]\nroot = 'pub'\nname = 'b'": "[[site]] port (site 2) = 2121: site 'twistftp' listens there already; change port or address",
+    "[[site]]\nname = 'b'": "[[site]] root (site 2): is required",
+    "port = x\nname = 'a'": "not valid TOML: Invalid value (at line 3, column 8)",
+}
+
+# Whole files.
+WRONG_FILES = {
+    "": "has no [[site]], so there is nothing to serve",
+    "[site]\nroot = 'pub'": "site = {'root': 'pub'}: each site is a table of its own with two brackets: [[site]]",
+    "site = [3]": "site = 3: must be a table",
+    "[[site]]": "[[site]] root: is required",
+    "[[site]]\nroot = ''": '[[site]] root = "": must be a directory, not empty',
+    "[[site]]\nroot = '$TWISTFTP_UNSET/a'": '[[site]] root = "$TWISTFTP_UNSET/a": the environment variable TWISTFTP_UNSET is not set',
+}
+
+
+KEYS = sampled_from(["root", "port", "site", "server", "limits", "grace", "nix"])
+
+
+class Case(SynchronousTestCase):
+    """A directory with a content root ``pub`` and a file ``ftp.toml``; ``work`` is the working directory."""
+
+    def setUp(self) -> None:
+        self.base = Path(self.mktemp()).absolute()
+        (self.base / "pub").mkdir(parents=True)
+        (self.base / "work" / "here").mkdir(parents=True)
+        self.file = self.base / "ftp.toml"
+        before = os.getcwd()
+        self.addCleanup(os.chdir, before)
+        os.chdir(self.base / "work")
+
+    def read(self, content: str, given: dict = {}) -> ServerSettings:
+        self.file.write_text(content, "utf-8")
+        return read(str(self.file), given)
+
+    def refusal(self, content: str, given: dict = {}) -> str:
+        line = str(self.assertRaises(ConfigurationError, self.read, content, given))
+        self.assertTrue(line.isprintable(), line)
+        return line.removeprefix(f"{self.file}: ")
+
+
+class FileTests(Case):
+    """The configuration file."""
+
+    def test_least(self) -> None:
+        """A root is enough; everything else has its default."""
+        expected = ServerSettings((SiteSettings(root=str(self.base / "pub")),))
+        self.assertEqual(expected, self.read(SITE))
+        self.assertEqual(expected, load(str(self.file)))
+
+    def test_full(self) -> None:
+        """Every key arrives in its setting."""
+        settings = self.read(FULL)
+        one, two = settings.sites
+        self.assertEqual(PortRange(50000, 50100), settings.firewall_support.data_channel_port_range)
+        self.assertEqual(2.5, settings.grace)
+        self.assertEqual(("My New FTP Site", "127.0.0.1", 2100, "ftp.example.org"), (one.name, one.address, one.port, one.host_name))
+        self.assertFalse(one.firewall_support.active_mode)
+        self.assertEqual(Authentication(True, ("guest",), ("memory:alice:secret",)), one.authentication)
+        self.assertEqual((10, 5.0), (one.limits.max_connections, one.limits.data_channel_timeout))
+        self.assertEqual((2, 0.0), (one.logon_attempts.max_failures, one.logon_attempts.delay))
+        self.assertEqual(("ms-dos", "local"), (one.directory_browse.style, one.directory_browse.time))
+        self.assertEqual(("Hello", True), (one.messages.banner, one.logging.commands))
+        self.assertEqual(("other", ("tcp:2200",)), (two.name, two.listen))
+
+    def test_mistakes(self) -> None:
+        """Each mistake is one line that names the file, the key, the value and the rule."""
+        for content, line in MISTAKES.items():
+            self.assertEqual(line, self.refusal(SITE + content))
+
+    def test_wrong_files(self) -> None:
+        """Files without a site that could be served."""
+        for content, line in WRONG_FILES.items():
+            self.assertEqual(line, self.refusal(content))
+
+    def test_unreadable(self) -> None:
+        """A file that is not there, is a directory, or is no text."""
+        for path, rule in ((self.base / "nix", "no such file or directory"), (self.base, "is a directory")):
+            self.assertEqual(f"{path}: {rule}", str(self.assertRaises(ConfigurationError, read, str(path))))
+        self.file.write_bytes(b"# \xff")
+        self.assertEqual(f"{self.file}: not UTF-8 text (octet 2)", str(self.assertRaises(ConfigurationError, load, str(self.file))))
+
+    def test_byte_order_mark(self) -> None:
+        """Windows' editors put one at the beginning."""
+        self.assertEqual("twistftp", self.read("\ufeff" + SITE).sites[0].name)
+
+    def test_sites_on_different_ports(self) -> None:
+        """Sites that are not started, or listen elsewhere, are in nobody's way."""
+        for difference in ("port = 2122", "address = '127.0.0.1'", "auto_start = false", "listen = ['tcp:2121']", "port = 2121\nauto_start = false"):
+            self.assertEqual(2, len(self.read(f"{SITE}{SITE}name = 'b'\n{difference}").sites))
+
+    def test_describe_change(self) -> None:
+        """Is to be had from here."""
+        self.assertIs(of_settings, describe_change)
+
+    @given(
+        recursive(
+            integers() | text(max_size=5) | lists(integers(), max_size=2),
+            lambda inner: dictionaries(KEYS, inner, max_size=4) | lists(inner, max_size=2),
+        )
+    )
+    def test_any_document(self, value: object) -> None:
+        """Whatever a file holds, it is taken or refused in one line."""
+        document = value if isinstance(value, dict) else {"site": value}
+        try:
+            _Source("ftp.toml", {}).structured(document)
+        except ConfigurationError as error:
+            self.assertTrue(str(error).isprintable())
+
+
+class OptionTests(Case):
+    """Options as values for places of the file."""
+
+    def test_alone(self) -> None:
+        """Without a file there is one site, whose relative root starts at the working directory."""
+        settings = read(None, {("site", 0, "root"): "here", ("site", 0, "port"): 2200, ("server", "grace"): 1.0})
+        self.assertEqual(ServerSettings((SiteSettings(root=str(self.base / "work" / "here"), port=2200),), grace=1.0), settings)
+
+    def test_over_the_file(self) -> None:
+        """What is given beside a file overrides it; a root then starts at the working directory."""
+        given = {("site", 0, "root"): "here", ("site", 0, "authentication", "anonymous"): False, ("site", 0, "logging", "commands"): True}
+        (site,) = self.read(SITE + "port = 2200", given).sites
+        self.assertEqual(SiteSettings(str(self.base / "work" / "here"), port=2200, authentication=Authentication(False), logging=site.logging), site)
+        self.assertTrue(site.logging.commands)
+
+    def test_without_a_site_in_the_file(self) -> None:
+        """A root that is given makes the site that the file does not have."""
+        self.assertEqual(str(self.base / "work" / "here"), self.read("[server]\ngrace = 1", {("site", 0, "root"): "here"}).sites[0].root)
+
+    def test_several_sites(self) -> None:
+        """An option for a site is refused where it is not clear for which; one for the server is not."""
+        rule = f"--port: is for one site and {self.file} has 2 sites; change the file instead"
+        self.assertEqual(rule, self.refusal(FULL, {("site", 0, "port"): 1}))
+        self.assertEqual(1.0, self.read(FULL, {("server", "grace"): 1.0}).grace)
+        rule = f"--port: is for one site and {self.file} has no [[site]]; change the file instead"
+        self.assertEqual(rule, self.refusal("", {("site", 0, "port"): 1}))
+
+    def test_mistakes(self) -> None:
+        """A refused value goes by the option's name."""
+        wrong: dict[tuple[str | int, ...], tuple[object, str]] = {
+            ("site", 0, "root"): ("nix", f'--root "nix": no such directory ({self.base / "work" / "nix"})'),
+            ("site", 0, "port"): ("x", '--port "x": must be a whole number'),
+            ("site", 0, "address"): ("x", '--interface "x": must be an IPv4 or IPv6 address'),
+            ("site", 0, "listen"): (["x"], '--listen "x": is no usable Twisted endpoint'),
+            ("site", 0, "name"): ("", '--name "": must be some text'),
+            ("site", 0, "host_name"): ("a b", '--host-name "a b": must be a host name'),
+            ("firewall_support", "data_channel_port_range"): ("1-2", '--passive-ports "1-2": port 1 is outside 1024-65535'),
+            ("server", "grace"): (-1, "--grace -1: must be 0 or more"),
+        }
+        for where, (value, line) in wrong.items():
+            for content in (None, SITE):
+                if content:
+                    self.file.write_text(content)
+                given = {("site", 0, "root"): "here", where: value}
+                error = self.assertRaises(ConfigurationError, read, content and str(self.file), given)
+                self.assertTrue(str(error).startswith(line), str(error))
+        self.assertEqual("--root: is required", str(self.assertRaises(ConfigurationError, read, None)))
+
+    def test_table_where_a_value_is(self) -> None:
+        """A file that is wrong where an option goes is refused, too."""
+        self.assertEqual("server = 3: must be a table", self.refusal(f"server = 3\n{SITE}", {("server", "grace"): 1.0}))
+        self.assertEqual("site = 3: each site is a table of its own with two brackets: [[site]]", self.refusal("site = 3", {("site", 0, "port"): 1}))
+
+    def test_every_option_has_a_place(self) -> None:
+        """The table of options names settings that exist."""
+        for where in OPTIONS:
+            keys = {"firewall_support": "firewall_support", "server": None}.get(str(where[0]), "site")
+            value: object = SiteSettings("/") if keys == "site" else ServerSettings(())
+            for key in where[2:] if keys == "site" else where[1:] if keys is None else where:
+                self.assertTrue(hasattr(value, str(key)), where)
+                value = getattr(value, str(key))

@@ -1,0 +1,129 @@
+"""Tests of ``options``."""
+
+import io
+import os
+import sys
+from pathlib import Path
+from unittest import SkipTest
+
+from twisted.python.usage import UsageError
+from twisted.trial.unittest import SynchronousTestCase
+
+from twistftp.options import Options
+from twistftp.policy.channels import PortRange
+from twistftp.policy.settings import Authentication, SiteSettings
+
+
+class Case(SynchronousTestCase):
+    """A directory to serve."""
+
+    def setUp(self) -> None:
+        self.root = Path(self.mktemp()).absolute()
+        self.root.mkdir(parents=True)
+
+    def parse(self, *arguments: str) -> Options:
+        options = Options()
+        options.parseOptions(["--root", str(self.root), *arguments])
+        return options
+
+    def refusal(self, *arguments: str) -> str:
+        return str(self.assertRaises(UsageError, self.parse, *arguments))
+
+
+class ParseTests(Case):
+    """Options and what they set."""
+
+    def test_defaults(self) -> None:
+        """A root is enough."""
+        self.assertEqual((SiteSettings(str(self.root)),), self.parse().settings.sites)
+
+    def test_all(self) -> None:
+        """Each option arrives in its setting."""
+        arguments = "-p 2200 -i 127.0.0.1 --name x --host-name ftp.example --listen tcp:1 --listen tcp:2 --no-anonymous --log-commands"
+        arguments += " --auth memory:a:b --auth=memory:c:d --passive-ports=5000-5001 --grace 0.5"
+        settings = self.parse(*arguments.split()).settings
+        (site,) = settings.sites
+        expected = (2200, "127.0.0.1", "x", "ftp.example", ("tcp:1", "tcp:2"))
+        self.assertEqual(expected, (site.port, site.address, site.name, site.host_name, site.listen))
+        self.assertEqual(Authentication(False, strcred=("memory:a:b", "memory:c:d")), site.authentication)
+        self.assertTrue(site.logging.commands)
+        self.assertEqual((PortRange(5000, 5001), 0.5), (settings.firewall_support.data_channel_port_range, settings.grace))
+
+    def test_zero(self) -> None:
+        """A zero is a value, not the lack of one."""
+        settings = self.parse("--port", "0", "--grace", "0").settings
+        self.assertEqual((0, 0), (settings.sites[0].port, settings.grace))
+
+    def test_refusals(self) -> None:
+        """One line that names the option, the value and the rule."""
+        for arguments, line in {
+            "--port x": '--port "x": must be a whole number',
+            "--port 70000": "--port 70000: a port is 0 to 65535",
+            "--port -1": "--port -1: a port is 0 to 65535",
+            "--grace x": '--grace "x": must be a number',
+            "--grace nan": "--grace nan: must be 0 or more",
+            "--passive-ports 60000-50000": '--passive-ports "60000-50000": the low end 60000 is above the high end 50000',
+            "--passive-ports 0-50000": "--passive-ports \"0-50000\": only 0-0, both ends, means the system's dynamic range",
+            "--auth nix:secret": "--auth: 'nix' is no kind of authentication here; there are anonymous, file, memory",
+            "--no-anonymous --auth anonymous": "--no-anonymous: contradicts --auth anonymous",
+            "--nix": "option --nix not recognized",
+            "--port": "option --port requires argument",
+            "--config /does/not/exist": "/does/not/exist: no such file or directory",
+            "stray": "unexpected argument 'stray'",
+        }.items():
+            refusal = self.refusal(*arguments.split())
+            self.assertTrue(refusal.startswith(line), refusal)
+            self.assertNotIn("\n", refusal)
+
+    def test_no_root(self) -> None:
+        """Without root and file the line has an example."""
+        error = self.assertRaises(UsageError, Options().parseOptions, [])
+        self.assertEqual("--root is required (or --config with a file). Example: twistd -n ftpsite --root ./pub", str(error))
+
+    def test_forgotten_word(self) -> None:
+        """A directory alone is taken for what it was meant to be."""
+        self.assertEqual(f"unexpected argument {str(self.root)!r}; did you mean --root {self.root}?", self.refusal(str(self.root)))
+
+    def test_unknown_user(self) -> None:
+        """``twistd`` would end in a traceback for a ``--uid`` without a name."""
+        if os.name != "posix":
+            raise SkipTest("this system has no --uid")
+        options = Options()
+        options.parent = {"uid": 4123456789}
+        self.patch(sys, "stderr", io.StringIO())
+        error = self.assertRaises(SystemExit, options.parseOptions, ["--root", str(self.root)])
+        self.assertEqual((1, "twistd ftpsite: --uid 4123456789: the system knows no such user\n"), (error.code, sys.stderr.getvalue()))
+
+
+class RereadTests(Case):
+    """What SIGHUP sees."""
+
+    def test_reread(self) -> None:
+        """The file as it is now; options still override it, and relative paths mean what they meant."""
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.root)
+        (self.root / "pub").mkdir()
+        Path("ftp.toml").write_text("[[site]]\nroot = 'nix'\nport = 1\n[site.messages]\nbanner = 'old'", "ascii")
+        options = Options()
+        options.parseOptions(["--root", "pub", "--port", "2200", "--config", "ftp.toml"])
+        Path("ftp.toml").write_text("[[site]]\nroot = 'nix'\nport = 1\n[site.messages]\nbanner = 'new'", "ascii")
+        os.chdir("/")
+        before, (after,) = options.settings.sites[0], options.reread().sites
+        self.assertEqual(("old", "new"), (before.messages.banner, after.messages.banner))
+        self.assertEqual((2200, str(self.root / "pub")), (after.port, after.root))
+
+
+class HelpTests(Case):
+    """What ``--help`` says."""
+
+    def test_help(self) -> None:
+        """Every option has words of its own, and lines fit a terminal."""
+        text = str(Options())
+        for word in ("--root=", "--port=", "--passive-ports=", "--no-anonymous", "--listen=", "--auth=", "--config=", "SIGHUP"):
+            self.assertIn(word, text)
+
+    def test_version(self) -> None:
+        """Ours comes first."""
+        self.patch(sys, "stdout", io.StringIO())
+        self.assertRaises(SystemExit, Options().parseOptions, ["--version"])
+        self.assertRegex(sys.stdout.getvalue(), r"^twistftp \d+\.\d+\.\d+, Twisted ")

@@ -1,0 +1,99 @@
+"""Tests of ``roots``."""
+
+import os
+from pathlib import Path
+from unittest import SkipTest
+
+from hypothesis import given
+from hypothesis.strategies import text
+from twisted.trial.unittest import SynchronousTestCase
+
+from twistftp.privileges import ServingUser
+from twistftp.roots import Place, expand, root_trouble
+
+NOBODY = 65534
+
+
+class ExpandTests(SynchronousTestCase):
+    """Homes and variables."""
+
+    ENVIRONMENT = {"SystemDrive": "C:", "DATA": "/data", "EMPTY": ""}
+
+    def test_forms(self) -> None:
+        """As shells write them, and IIS."""
+        for written, meant in {
+            "/srv": "/srv",
+            "$DATA/x": "/data/x",
+            "${DATA}x": "/datax",
+            "%SystemDrive%\\inetpub\\ftproot": "C:\\inetpub\\ftproot",
+            "a$": "a$",
+            "100%": "100%",
+            "~": os.path.expanduser("~"),
+            "~/x": os.path.expanduser("~/x"),
+        }.items():
+            self.assertEqual(meant, expand(written, self.ENVIRONMENT))
+
+    def test_refusals(self) -> None:
+        """What does not exist is named."""
+        for written, rule in {
+            "$NIX/x": "the environment variable NIX is not set",
+            "${NIX}": "the environment variable NIX is not set",
+            "%NIX%": "the environment variable NIX is not set",
+            "${}": "the environment variable ${} is not set",
+            "~nix-nobody/x": "there is no user 'nix-nobody', so no home directory",
+            "": "must be a directory, not empty",
+            "$EMPTY": "must be a directory, not empty",
+            "a\0b": "must not contain a NUL character",
+        }.items():
+            self.assertEqual(rule, str(self.assertRaises(ValueError, expand, written, self.ENVIRONMENT)))
+
+    @given(text())
+    def test_any_text(self, written: str) -> None:
+        """Any text is expanded or refused."""
+        try:
+            expand(written, self.ENVIRONMENT)
+        except ValueError:
+            pass
+
+
+class RootTroubleTests(SynchronousTestCase):
+    """Whether a directory can be served."""
+
+    def setUp(self) -> None:
+        # Below the temporary directory, not below trial's: what the user nobody may enter is of interest.
+        import tempfile
+
+        self.base = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.base.chmod(0o755)
+        (self.base / "pub").mkdir(mode=0o755)
+        (self.base / "file").touch()
+
+    def test_good(self) -> None:
+        """A directory that may be read."""
+        self.assertEqual("", root_trouble(str(self.base / "pub"), Place()))
+
+    def test_bad(self) -> None:
+        """Each trouble has words of its own."""
+        self.assertEqual("no such directory", root_trouble(str(self.base / "nix"), Place()))
+        self.assertEqual("is not a directory", root_trouble(str(self.base / "file"), Place()))
+        self.assertEqual("cannot be read: not a directory", root_trouble(str(self.base / "file" / "x"), Place()))
+        (self.base / "loop").symlink_to("loop")
+        self.assertIn("cannot be read", root_trouble(str(self.base / "loop"), Place()))
+
+    def test_behind_chroot(self) -> None:
+        """With ``--chroot`` the root is what it will be inside."""
+        self.assertEqual("", root_trouble("/pub", Place(str(self.base))))
+        self.assertEqual(f"no such directory behind --chroot {self.base}", root_trouble(str(self.base / "pub"), Place(str(self.base))))
+
+    def test_other_user(self) -> None:
+        """With ``--uid`` it is that user who must be able to read it, through every directory above it."""
+        if os.name != "posix" or os.getuid() != 0:
+            raise SkipTest("needs root, to become somebody else")
+        place = Place(user=ServingUser.of(NOBODY))
+        self.assertEqual("", root_trouble(str(self.base / "pub"), place))
+        for locked in (self.base / "pub", self.base):
+            locked.chmod(0o700)
+            self.assertIn(f"is not readable for user {NOBODY} (--uid)", root_trouble(str(self.base / "pub"), place))
+            locked.chmod(0o755)
+        (self.base / "pub").chmod(0o744)
+        self.assertIn("is not readable", root_trouble(str(self.base / "pub"), place))

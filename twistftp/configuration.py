@@ -1,0 +1,320 @@
+"""
+The configuration file and the command line, read into one :class:`ServerSettings` or refused in one line.
+
+Not here: which settings exist and what values they take (``policy.settings``), and anything that listens or serves.
+An option is a key of the file given elsewhere (:data:`OPTIONS`), so both go the same way and one error text serves
+both. Relative roots of the file start at the file's directory, those of options at the working directory.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import attrs
+from attrs import evolve, frozen
+from cattrs import BaseValidationError, Converter, ForbiddenExtraKeysError
+from cattrs.gen import make_dict_structure_fn
+from twisted.internet.endpoints import serverFromString
+
+from twistftp.accounts.checkers import make_checkers
+from twistftp.policy.channels import PortRange
+from twistftp.policy.settings import BadSetting, FirewallSupport, ServerSettings, SiteSettings, describe_change
+from twistftp.roots import Place, expand, root_trouble
+
+__all__ = ["OPTIONS", "ConfigurationError", "describe_change", "load", "read"]
+
+# Where the value of each command line option lives in the file. 0 stands for the first [[site]].
+OPTIONS: Mapping[tuple[str | int, ...], str] = {
+    ("site", 0, "root"): "--root",
+    ("site", 0, "port"): "--port",
+    ("site", 0, "address"): "--interface",
+    ("site", 0, "listen"): "--listen",
+    ("site", 0, "name"): "--name",
+    ("site", 0, "host_name"): "--host-name",
+    ("site", 0, "authentication", "anonymous"): "--no-anonymous",
+    ("site", 0, "authentication", "strcred"): "--auth",
+    ("site", 0, "logging", "commands"): "--log-commands",
+    ("firewall_support", "data_channel_port_range"): "--passive-ports",
+    ("server", "grace"): "--grace",
+}
+Where = tuple[str | int, ...]
+
+
+class ConfigurationError(Exception):
+    """The configuration cannot be used; the text is one line that names the place, the value and the rule."""
+
+
+_GRACE = attrs.fields(ServerSettings).grace
+
+
+@frozen
+class _Server:
+    """The ``[server]`` table."""
+
+    grace: float = attrs.field(default=_GRACE.default, validator=_GRACE.validator)
+
+
+@frozen
+class _Document:
+    """The file as a whole, in the file's words."""
+
+    site: tuple[SiteSettings, ...] = ()
+    server: _Server = _Server()
+    firewall_support: FirewallSupport = FirewallSupport()
+
+
+class _Refused(Exception):
+    """A value of the wrong type or form, at the place where cattrs was when this was raised."""
+
+    def __init__(self, value: object, rule: str) -> None:
+        super().__init__(rule)
+        self.value, self.rule = value, rule
+
+
+def load(path: str) -> ServerSettings:
+    """
+    Read a configuration file.
+
+    :raises ConfigurationError: it cannot be read or used.
+    """
+    return read(path)
+
+
+def read(path: str | None, given: Mapping[Where, object] | None = None, place: Place = Place()) -> ServerSettings:  # noqa: B008 (frozen)
+    """
+    Read the file, if there is one, and lay the values ``given`` as options (keyed as in :data:`OPTIONS`) over it.
+
+    :raises ConfigurationError: something in them cannot be used.
+    """
+    source = _Source(path, given or {})
+    settings = source.structured(source.document())
+    sites = tuple(source.checked(number, site, place) for number, site in enumerate(settings.sites))
+    for number, site in enumerate(sites):
+        for other in sites[:number]:
+            if site.name == other.name:
+                source.refuse(("site", number, "name"), site.name, "another site has this name; give each its own")
+            if _collide(site, other):
+                source.refuse(("site", number, "port"), site.port, f"site {other.name!r} listens there already; change port or address")
+    ports = settings.firewall_support.data_channel_port_range
+    if len(ports) and all(port in {site.port for site in sites if not site.listen} for port in range(ports.low, ports.high + 1)):
+        source.refuse(("firewall_support", "data_channel_port_range"), str(ports), "holds control ports alone; none is left for data")
+    return evolve(settings, sites=sites)
+
+
+def _collide(one: SiteSettings, other: SiteSettings) -> bool:
+    both = one.auto_start and other.auto_start and not one.listen and not other.listen
+    return both and one.port == other.port != 0 and one.address == other.address
+
+
+@frozen
+class _Source:
+    """Where settings come from: knows the words in which an error names a place of the file or an option."""
+
+    path: str | None
+    given: Mapping[Where, object]
+
+    def refuse(self, where: Where, value: object, rule: str) -> NoReturn:
+        """Refuse a value in one line."""
+        raise ConfigurationError(f"{self.name(where)}{' ' if where in self.given else ' = '}{_shown(value)}: {rule}") from None
+
+    def name(self, where: Where) -> str:
+        """``--port`` for a value given as an option, ``ftp.toml: [site.limits] max_connections`` for one of the file."""
+        for start in range(len(where), 0, -1):
+            if where[:start] in self.given:
+                return OPTIONS[where[:start]]
+        if where[0] == "site" and not self.path:
+            return OPTIONS.get(where, str(where[-1]))
+        *tables, key = [part for part in where if isinstance(part, str)]
+        number = next((f" (site {part + 1})" for part in where if isinstance(part, int) and part), "")
+        table = {"": "", "site": "[[site]] "}.get(".".join(tables), f"[{'.'.join(tables)}] ")
+        return f"{self.path}: {table}{key}{number}"
+
+    def document(self) -> dict[str, Any]:
+        """The file's content with the options laid over it."""
+        document = _parse(self.path) if self.path else {"site": [{}]}
+        sites = document.setdefault("site", [{}] if ("site", 0, "root") in self.given else [])
+        for where, value in self.given.items():
+            if where[0] == "site" and isinstance(sites, list) and len(sites) != 1:
+                count = f"{len(sites)} sites" if sites else "no [[site]]"
+                raise ConfigurationError(f"{OPTIONS[where]}: is for one site and {self.path} has {count}; change the file instead")
+            table: Any = document
+            for part in where[:-1]:
+                table = table.setdefault(part, {}) if isinstance(table, dict) else table[part]
+                if not isinstance(table, (dict, list)):
+                    break  # the file has a value where a table belongs: refused when it is structured
+            else:
+                table[where[-1]] = value
+        return document
+
+    def structured(self, document: dict[str, Any]) -> ServerSettings:
+        """The typed settings of a document."""
+        try:
+            whole = _CONVERTER.structure(document, _Document)
+        except Exception as error:
+            where, fault = _first_fault(error, ())
+            match fault:
+                case ForbiddenExtraKeysError():
+                    key = min(fault.extra_fields)
+                    raise ConfigurationError(f"{self.name((*where, key))}: unknown key{_advice(key, fault.cl)}") from None
+                case BadSetting():
+                    self.refuse((*where, fault.name), fault.value, fault.rule)
+                case _Refused():
+                    self.refuse(where, fault.value, fault.rule)
+                case KeyError():
+                    raise ConfigurationError(f"{self.name(where)}: is required") from None
+            raise  # a fault of ours, not of the file
+        if not whole.site:
+            raise ConfigurationError(f"{self.path}: has no [[site]], so there is nothing to serve")
+        return ServerSettings(whole.site, whole.firewall_support, whole.server.grace)
+
+    def checked(self, number: int, site: SiteSettings, place: Place) -> SiteSettings:
+        """The site with its root as an absolute path, after all that must hold on this machine was found to hold."""
+        where: Where = ("site", number)
+        for text in site.listen:
+            if trouble := _endpoint_trouble(text):
+                self.refuse((*where, "listen"), text, trouble)
+        try:
+            make_checkers(site.authentication.strcred)
+        except ValueError as error:
+            raise ConfigurationError(f"{self.name((*where, 'authentication', 'strcred'))}: {error}") from None
+        try:
+            root = expand(site.root)
+        except ValueError as error:
+            self.refuse((*where, "root"), site.root, str(error))
+        if place.chroot:
+            start = "/"
+        else:
+            start = os.getcwd() if (*where, "root") in self.given or not self.path else os.path.dirname(os.path.abspath(self.path))
+        root = os.path.normpath(os.path.join(start, root))
+        if trouble := root_trouble(root, place):
+            self.refuse((*where, "root"), site.root, f"{trouble}{'' if root == site.root else f' ({_shown(root)[1:-1]})'}")
+        return evolve(site, root=root)
+
+
+def _parse(path: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(Path(path).read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: not UTF-8 text (octet {error.start})") from None
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: not valid TOML: {' '.join(str(error).split())}") from None
+
+
+def _endpoint_trouble(text: str) -> str:
+    """Why ``text`` is not a server endpoint, ``""`` if it is. Nothing is opened."""
+    try:
+        serverFromString(None, text)
+    except AttributeError:
+        return ""  # an endpoint plugin that wants its reactor at once: the start will tell
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return f"is no usable Twisted endpoint, such as tcp:2121, tcp6:2121, unix:/run/ftp.sock or haproxy:tcp:2121 ({reason})"
+    return ""
+
+
+def _shown(value: object) -> str:
+    """A value on one line, as TOML would have it, not endless."""
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, (str, bool)) else repr(value)
+    text = "".join(character if character.isprintable() else f"\\u{ord(character):04x}" for character in text)
+    return text if len(text) <= 120 else f"{text[:110]}…{text[-1]}"
+
+
+# What cattrs is told: the types are strict, and an unknown key is an error.
+
+
+def _exactly(kind: type, rule: str) -> Callable[[Any, Any], Any]:
+    """A hook that takes values of this type alone: ``true`` is no number and ``5`` no text (cattrs would convert)."""
+
+    def hook(value: Any, _: Any) -> Any:
+        if type(value) is not kind:
+            raise _Refused(value, rule)
+        return value
+
+    return hook
+
+
+def _number(value: Any, _: Any) -> float:
+    if type(value) not in (int, float):
+        raise _Refused(value, "must be a number")
+    return value  # type: ignore[no-any-return] # an int where one was written, so that it is shown as written
+
+
+def _texts(value: Any, _: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(type(item) is str for item in value):
+        raise _Refused(value, 'must be a list of texts: ["…", "…"]')
+    return tuple(value)
+
+
+def _range(value: Any, _: Any) -> PortRange:
+    if type(value) is not str:
+        raise _Refused(value, 'must be a text such as "50000-50100"')
+    try:
+        return PortRange.parse(value)
+    except ValueError as error:
+        raise _Refused(value, str(error)) from None
+
+
+def _table(kind: type) -> Callable[[Any, Any], Any]:
+    structure: Any = make_dict_structure_fn(kind, _CONVERTER, _cattrs_forbid_extra_keys=True, _cattrs_detailed_validation=True)
+
+    def hook(value: Any, _: Any) -> Any:
+        if not isinstance(value, dict):
+            raise _Refused(value, "must be a table")
+        return structure(value, kind)
+
+    return hook
+
+
+def _sites(value: Any, _: Any) -> tuple[SiteSettings, ...]:
+    if not isinstance(value, list):
+        raise _Refused(value, "each site is a table of its own with two brackets: [[site]]")
+    return tuple(_CONVERTER.structure(value, list[SiteSettings]))
+
+
+_CONVERTER = Converter(detailed_validation=True, forbid_extra_keys=True)
+_CONVERTER.register_structure_hook_factory(attrs.has, _table)
+for _kind, _rule in ((bool, "must be true or false"), (int, "must be a whole number"), (str, "must be a text in quotes")):
+    _CONVERTER.register_structure_hook(_kind, _exactly(_kind, _rule))
+_CONVERTER.register_structure_hook(float, _number)
+_CONVERTER.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _texts)
+_CONVERTER.register_structure_hook_func(lambda kind: kind == tuple[SiteSettings, ...], _sites)
+_CONVERTER.register_structure_hook(PortRange, _range)
+
+
+def _first_fault(error: BaseException, where: Where) -> tuple[Where, BaseException]:
+    """The first leaf of cattrs' tree of errors, and its place: the notes on the way down name the keys."""
+    for note in getattr(error, "__notes__", ()):
+        step = getattr(note, "name", None)
+        where = (*where, step if step is not None else note.index)
+    if isinstance(error, BaseValidationError):
+        return _first_fault(error.exceptions[0], where)
+    return where, error
+
+
+def _advice(key: str, kind: type) -> str:
+    """What may have been meant by an unknown key of the table ``kind``: one like it, or one that lives elsewhere."""
+    if elsewhere := _homes(_Document, "").get(key):
+        return f"; it belongs into {elsewhere}"
+    near = difflib.get_close_matches(key, [one.name for one in attrs.fields(kind)], 3)
+    # difflib rates "root" as near to "prot" as "port" is: swapped letters come first.
+    return f"; did you mean {max(near, key=lambda name: sorted(name) == sorted(key))}?" if near else ""
+
+
+def _homes(kind: type, path: str) -> dict[str, str]:
+    """The table in which each key of the whole file lives."""
+    homes: dict[str, str] = {}
+    for one in attrs.fields(attrs.resolve_types(kind)):
+        inner = SiteSettings if one.name == "site" else one.type
+        if inner is not PortRange and attrs.has(inner):
+            name = f"{path}.{one.name}".lstrip(".")
+            homes |= _homes(inner, name)
+        homes[one.name] = "the top of the file" if not path else "[[site]]" if path == "site" else f"[{path}]"
+    return homes

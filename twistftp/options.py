@@ -1,0 +1,164 @@
+"""
+The options of ``twistd ftpsite``.
+
+Not here: the rules of the values (``configuration`` judges options and file alike), and starting anything (``service``).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.cred import strcred
+from twisted.python import usage
+
+from twisted import copyright
+from twistftp import __version__
+from twistftp.accounts.checkers import SUPPORTED, make_checkers
+from twistftp.configuration import OPTIONS, ConfigurationError, read
+from twistftp.policy.settings import ServerSettings
+from twistftp.privileges import ServingUser
+from twistftp.roots import Place
+
+__all__ = ["Options"]
+
+_EXAMPLE = "Example: twistd -n ftpsite --root ./pub"
+
+
+class Options(usage.Options, strcred.AuthOptionMixin):
+    """``twistd ftpsite [options]``; after parsing, ``settings`` holds what they and the configuration file say."""
+
+    synopsis = "[options]\n\n  twistd -n ftpsite --root ./pub\n  twistd ftpsite --config /etc/ftp.toml"
+    longdesc = (
+        "Serves a directory by FTP: read access for anonymous users, on port 2121 unless told otherwise, in the passive and "
+        "active modes of IPv4 and IPv6. Options of twistd itself (-n to stay in the foreground, --uid, --gid, --logfile, "
+        "--pidfile, --reactor) go before the word ftpsite. SIGTERM ends the server after the transfers that are under way; "
+        "SIGHUP re-reads the configuration file without ending anything."
+    )
+    optParameters = [
+        ["root", "r", None, "Directory to serve; ~, $VAR, ${VAR} and %VAR% are expanded. Required unless the configuration file has one."],
+        ["port", "p", None, "Control port; default 2121."],
+        ["interface", "i", None, "IP address to listen on; default all, IPv4 and IPv6."],
+        ["name", None, None, "Name of the site, for the greeting and the log; default twistftp."],
+        ["host-name", None, None, "Name of the virtual host."],
+        ["passive-ports", None, None, "Data channel port range, LOW-HIGH or one port N, within 1024-65535; default 0-0, the system's dynamic range."],
+        ["grace", None, None, "Seconds that SIGTERM lets transfers finish; default 10."],
+        ["config", "c", None, "Configuration file (TOML). Options given beside it override it."],
+    ]
+    optFlags = [
+        ["no-anonymous", None, "Refuse anonymous logins."],
+        ["log-commands", None, "Write each command to the log, secrets masked."],
+    ]
+    compData = usage.Completions(
+        optActions={"root": usage.CompleteDirs(), "config": usage.CompleteFiles("*.toml"), "interface": usage.CompleteNetInterfaces()}
+    )
+    supportedInterfaces = SUPPORTED
+    settings: ServerSettings
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["listen"], self["auth"] = [], []
+
+    def opt_listen(self, endpoint: str) -> None:
+        """Twisted endpoint to listen on instead of port and interface: systemd:..., haproxy:tcp:2121, unix:... May be repeated."""
+        self["listen"].append(endpoint)
+
+    def opt_auth(self, description: str) -> None:
+        """Where users with names come from, as in memory:alice:secret; see --help-auth. May be repeated; each is tried in turn."""
+        try:
+            (checker,) = make_checkers([description])
+        except ValueError as error:
+            raise usage.UsageError(f"--auth: {error}") from None
+        self.addChecker(checker)
+        self["auth"].append(description)
+
+    def opt_version(self) -> None:
+        """Show the versions of twistftp and Twisted and exit."""
+        print(f"twistftp {__version__}, Twisted {copyright.version}")
+        raise SystemExit(0)
+
+    def parseArgs(self, *arguments: str) -> None:
+        """Refuse stray words; the commonest is a directory without ``--root``."""
+        if arguments:
+            meant = f"; did you mean --root {arguments[0]}?" if os.path.isdir(arguments[0]) else ""
+            raise usage.UsageError(f"unexpected argument {arguments[0]!r}{meant}")
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """
+        Read the command line.
+
+        :raises usage.UsageError: something in it cannot be used. Below ``twistd``, which would print its whole usage text
+            first, the one line goes to standard error instead and the command ends with status 1.
+        """
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            if getattr(self, "parent", None) is None:
+                raise
+            sys.stderr.write(f"twistd ftpsite: {error}\n")
+            raise SystemExit(1) from None
+
+    def postOptions(self) -> None:
+        """Judge everything before anything is opened."""
+        if self["root"] is None and self["config"] is None:
+            raise usage.UsageError(f"--root is required (or --config with a file). {_EXAMPLE}")
+        if self["no-anonymous"] and any(description.partition(":")[0] == "anonymous" for description in self["auth"]):
+            raise usage.UsageError("--no-anonymous: contradicts --auth anonymous")
+        try:
+            self.settings = read(self["config"], self._given(), self.place())
+        except ConfigurationError as error:
+            raise usage.UsageError(str(error)) from None
+        if self["config"] is not None:
+            self["config"] = os.path.abspath(self["config"])  # a daemon changes its directory, and SIGHUP reads again
+
+    def reread(self) -> ServerSettings:
+        """
+        The settings as they are now: the file read again, with the options that were given laid over it.
+
+        :raises ConfigurationError: the file cannot be used.
+        """
+        root = {("site", 0, "root"): self.settings.sites[0].root} if self["root"] is not None else {}
+        # By now the process stands behind its chroot and is the serving user: "/" is the same place, seen from inside.
+        return read(self["config"], self._given() | root, Place("/" if self.place().chroot else ""))
+
+    def _given(self) -> dict[tuple[str | int, ...], object]:
+        """The options that were given, by their places in the file."""
+        found: dict[tuple[str | int, ...], object] = {}
+        for place, option in OPTIONS.items():
+            value: Any = self[option[2:]] if option != "--passive-ports" else self["passive-ports"]
+            if value in (None, [], 0):
+                continue
+            found[place] = _TYPED.get(option, lambda given: given)(value)
+        return found
+
+    def place(self) -> Place:
+        """How the file system will look once ``twistd`` has done what its own options ask for."""
+        above: Any = getattr(self, "parent", None) or {}
+        uid = above.get("uid")
+        try:
+            user = None if uid is None else ServingUser.of(uid, above.get("gid"))
+        except KeyError:
+            raise usage.UsageError(f"--uid {uid}: the system knows no such user") from None
+        return Place(above.get("chroot") or "", user)
+
+
+def _whole(text: str) -> object:
+    return int(text) if text.removeprefix("-").isdecimal() and text.isascii() else text
+
+
+def _decimal(text: str) -> object:
+    try:
+        return int(text) if text.removeprefix("-").isdecimal() else float(text)
+    except ValueError:
+        return text
+
+
+# How the text of an option becomes a value of the file. A text that does not stays one, and the rule refuses it.
+_TYPED: dict[str, Any] = {
+    "--port": _whole,
+    "--grace": _decimal,
+    "--no-anonymous": lambda given: False,
+    "--log-commands": bool,
+}

@@ -1,0 +1,78 @@
+"""
+The content root of a site: what an administrator writes, the directory it means, and whether that can be served.
+
+Not here: which site has which root (``configuration``), and confinement in it (``storage.confinement``).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from twistftp.privileges import ServingUser, may_read
+
+__all__ = ["Place", "expand", "root_trouble"]
+
+
+@frozen
+class Place:
+    """How the file system will look to the server: behind ``chroot``, and to ``user`` after ``--uid``."""
+
+    chroot: str = ""
+    user: ServingUser | None = None
+
+    def outside(self, path: str) -> str:
+        """The path by which this process, before its chroot, reaches ``path``."""
+        return os.path.join(self.chroot, path.lstrip("/")) if self.chroot else path
+
+
+_VARIABLE = re.compile(r"\$(\w+)|\$\{([^{}]*)\}|%(\w+)%")
+
+
+def expand(text: str, environment: Mapping[str, str] | None = None) -> str:
+    """
+    Expand ``~``, ``$VAR``, ``${VAR}`` and ``%VAR%``, as shells, IIS and its administrators write them.
+
+    :raises ValueError: empty, or a user or a variable that does not exist; the text names it.
+    """
+    values = os.environ if environment is None else environment
+
+    def value(match: re.Match[str]) -> str:
+        name = next(group for group in match.groups() if group is not None)
+        if name not in values:
+            raise ValueError(f"the environment variable {name or match[0]} is not set")
+        return values[name]
+
+    expanded = _VARIABLE.sub(value, text)
+    if not expanded.strip():
+        raise ValueError("must be a directory, not empty")
+    if "\0" in expanded:
+        raise ValueError("must not contain a NUL character")
+    if expanded.startswith("~"):
+        home = os.path.expanduser(expanded)
+        if home == expanded:
+            raise ValueError(f"there is no user {expanded[1:].split('/')[0]!r}, so no home directory")
+        return home
+    return expanded
+
+
+def root_trouble(root: str, place: Place) -> str:
+    """Why ``root`` cannot be served, ``""`` if it can."""
+    directory = place.outside(root)
+    behind = f" behind --chroot {place.chroot}" if place.chroot else ""
+    try:
+        mode = os.stat(directory).st_mode
+    except FileNotFoundError:
+        return f"no such directory{behind}"
+    except OSError as error:
+        return f"cannot be read: {(error.strerror or str(error)).lower()}"
+    if not stat.S_ISDIR(mode):
+        return f"is not a directory{behind}"
+    if not may_read(directory, place.user):
+        who = f"user {place.user.uid} (--uid)" if place.user else "this user"
+        return f"is not readable for {who}: read and search permission are needed, on the directories above it search permission"
+    return ""

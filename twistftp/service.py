@@ -1,0 +1,350 @@
+"""
+The ``twistd ftpsite`` service: binds the sites, drains them on SIGTERM, changes them on SIGHUP.
+
+Not here: options and files (``options``, ``configuration``) and anything of FTP (:class:`twistftp.site.FTPSite`).
+:func:`makeService` is the only place of the project that names the reactor.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from attrs import evolve
+from twisted.application.service import MultiService, Service
+from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
+from twisted.logger import Logger
+
+from twistftp.binding import CannotBind, Listen, close_ports, has_same_binding, open_ports, port_numbers, range_text, where
+from twistftp.configuration import ConfigurationError
+from twistftp.options import Options
+from twistftp.policy.channels import DYNAMIC
+from twistftp.policy.settings import ServerSettings, SiteSettings, describe_change, pair_sites
+from twistftp.privileges import ServingUser, prepare_for_chroot
+
+__all__ = ["CannotStart", "Options", "Server", "SiteService", "makeService"]
+
+_BACKLOG = 511  # a burst of connections waits in the kernel; it takes the smaller of this and its own limit
+
+
+def makeService(options: Options) -> Server:
+    """Make the service of the parsed ``options``; nothing is opened before ``privilegedStartService``."""
+    # Here and no earlier: twistd's --reactor has been obeyed by now, and twisted.protocols.ftp takes what there is.
+    from twisted.internet import reactor
+
+    from twistftp.accounts import realm  # noqa: F401 (build_portal wants it; behind a chroot it could not be found any more)
+    from twistftp.accounts.checkers import build_portal, make_checkers
+    from twistftp.site import FTPSite
+    from twistftp.storage.confinement import Confinement
+    from twistftp.transport import sockets
+    from twistftp.transport.deadlines import Deadlines
+    from twistftp.transport.pool import PassivePool
+
+    # SIGHUP leaves checkers alone whose strings are as they were: some hold state, and a chroot hides their plugins.
+    checkers = cache(make_checkers)
+    def make_portal(site: SiteSettings) -> Any:
+        return build_portal(site.authentication, Confinement(site.root), checkers(site.authentication.strcred))
+
+    above = getattr(options, "parent", None) or {}
+    user = None
+    if above.get("chroot"):
+        prepare_for_chroot()
+        if not above.get("euid"):
+            # twistd would look the user up behind the chroot, where nobody is known, so it is not asked to.
+            user = options.place().user
+            above["uid"], above["gid"] = None, None if user else above.get("gid")
+    for site in options.settings.sites:
+        checkers(site.authentication.strcred)
+    ports = options.settings.firewall_support.data_channel_port_range
+    # Connections of all sites share the pool, so the most patient site decides when one counts as stalled.
+    stall_timeout = max(site.limits.data_stall_timeout for site in options.settings.sites)
+    pool = PassivePool(reactor, ports, Deadlines(reactor), stall_timeout, range_text=range_text(DYNAMIC))
+    return Server(
+        reactor,
+        options.settings,
+        pool,
+        make_portal=make_portal,
+        make_site=lambda site: FTPSite(site, make_portal(site), pool=pool, reactor=reactor),
+        listen=lambda port, site, address: sockets.listen(reactor, port, site, address, _BACKLOG),
+        reread=options.reread if options["config"] else None,
+        user=user,
+        foreground=bool(above.get("nodaemon")),
+    )
+
+
+class CannotStart(SystemExit, Exception):
+    """
+    The start has failed; the text is one line.
+
+    Both bases are needed: as an ``Exception`` it makes ``twistd`` remove its pid file and tell the process that
+    waits for the daemon; as a ``SystemExit`` it then ends the command with status 1 and no traceback.
+    """
+
+    def __init__(self, line: str) -> None:
+        super().__init__(1)
+        self.line = line
+
+    def __str__(self) -> str:
+        return self.line
+
+
+class SiteService(Service):
+    """One site: its factory and the ports on which it listens. A site that is not to start by itself has neither."""
+
+    log = Logger()
+
+    def __init__(self, server: Server, settings: SiteSettings) -> None:
+        self.server = server
+        self.settings = settings
+        self.site: Any = None
+        self.ports: list[Any] = []
+
+    def privilegedStartService(self) -> None:
+        """
+        Bind, while the process still may (ports below 1024).
+
+        :raises CannotBind: a port cannot be opened.
+        """
+        if self.site is None and self.settings.auto_start:
+            site = self.server.make_site(self.settings)
+            self.ports = self.server.open_ports(self.settings, site)
+            # The factory counts its ports and stops with the last one. Counted once more, it lives through a change of ports.
+            site.doStart()
+            self.site = site
+            self.server.reserve()
+
+    def startService(self) -> None:
+        """Say in one line what is served, when the reactor runs: whoever reads it can connect and send signals."""
+        super().startService()
+        self.server.reactor.callWhenRunning(self._announce)
+
+    def _announce(self) -> None:
+        if self.site is not None:
+            self.log.info("{line}", line=self.start_line())
+
+    def stopService(self) -> Deferred[None]:
+        """Drain: listen on, so that who comes now is told 421, until the last transfer or the grace is over."""
+        super().stopService()
+        return ensureDeferred(self._drain())
+
+    async def _drain(self) -> None:
+        site = self.site
+        if site is not None:
+            await maybeDeferred(site.drain, self.server.settings.grace)
+            await self.close()
+            self.site = None
+            site.doStop()
+
+    async def close(self) -> None:
+        """Stop listening."""
+        ports, self.ports = self.ports, []
+        await close_ports(ports)
+        self.server.reserve()
+
+    def start_line(self) -> str:
+        """Who is served what, and where; the ports are those that a firewall must let through."""
+        settings, passive = self.settings, self.server.settings.firewall_support.data_channel_port_range
+        authentication = settings.authentication
+        kinds = ", ".join(dict.fromkeys(text.partition(":")[0] for text in authentication.strcred))
+        who = [*(["anonymous users"] if authentication.anonymous else []), *([f"named users ({kinds})"] if kinds else [])]
+        access = f"{' and '.join(who)} may read" if who else "nobody may log in, since anonymous access is off and there is no --auth"
+        place = where(settings, self.ports)
+        return f"{settings.name}: serving {settings.root} on {place}; passive ports {range_text(passive)}; {access}"
+
+    async def reconfigure(self, settings: SiteSettings, portal: Any) -> None:
+        """Take new settings; sessions and transfers go on. A port that cannot be opened leaves the old ones as they are."""
+        old, self.settings = self.settings, settings
+        if not (old.auto_start and settings.auto_start):
+            if old.auto_start:
+                await self._drain()
+            elif settings.auto_start:
+                self._start_late()
+            return
+        self.site.reconfigure(settings, portal)
+        if has_same_binding(old, settings):
+            return
+        try:
+            await self._rebind(old, settings)
+        except CannotBind as error:
+            # The old binding is what this site has, so the next SIGHUP sees the difference and tries again.
+            self.settings = evolve(settings, address=old.address, port=old.port, listen=old.listen)
+            self.log.error("SIGHUP: {error}; it stays on {place}", error=error, place=where(self.settings, self.ports))
+        else:
+            self._announce()
+
+    def _start_late(self) -> None:
+        try:
+            self.privilegedStartService()
+        except CannotBind as error:
+            self.settings = evolve(self.settings, auto_start=False)
+            self.log.error("SIGHUP: {error}; this site is not started", error=error)
+        else:
+            self.startService()
+
+    async def _rebind(self, old: SiteSettings, new: SiteSettings) -> None:
+        """
+        New ports first, so that there is no moment without. Where that cannot be (one port, all addresses instead
+        of one), the old ones go first, and come back if the new ones cannot be had.
+
+        :raises CannotBind: the new ports cannot be opened, and the old ones are open.
+        """
+        try:
+            ports, self.ports = self.server.open_ports(new, self.site), self.ports
+        except CannotBind:
+            if new.port != old.port or new.listen or old.listen:
+                raise
+            await self.close()
+            try:
+                self.ports = self.server.open_ports(new, self.site)
+            except CannotBind:
+                self.ports = self.server.open_ports(old, self.site)
+                raise
+        else:
+            ports, self.ports = self.ports, ports
+            await close_ports(ports)
+        self.server.reserve()
+
+
+class Server(MultiService):
+    """All sites of the process, the passive ports they share, and the signals they obey."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: ServerSettings,
+        pool: Any,
+        *,
+        make_portal: Callable[[SiteSettings], Any],
+        make_site: Callable[[SiteSettings], Any],
+        listen: Listen,
+        reread: Callable[[], ServerSettings] | None = None,
+        user: ServingUser | None = None,
+        foreground: bool = False,
+    ) -> None:
+        """
+        :param user: to be become when the ports are open, if ``twistd`` does not do that.
+        :param reread: gives the settings as they are now, for SIGHUP; ``None`` if there is no file to read.
+        :param foreground: whether standard error is there to tell why the start failed; else the log is told.
+        """
+        super().__init__()
+        self.reactor, self.settings, self.pool = reactor, settings, pool
+        self.make_portal, self.make_site = make_portal, make_site
+        self._listen, self._reread, self._user, self._foreground = listen, reread, user, foreground
+        self._handlers: dict[int, Any] = {}
+        self._stopped: Deferred[None] | None = None
+        for site in settings.sites:
+            SiteService(self, site).setServiceParent(self)
+
+    def open_ports(self, settings: SiteSettings, site: Any) -> list[Any]:
+        """
+        Open the ports of a site.
+
+        :raises CannotBind: one cannot be opened.
+        """
+        return open_ports(self.reactor, self._listen, settings, site)
+
+    def reserve(self) -> None:
+        """Keep the control ports out of the passive ports."""
+        self.pool.reserved = {number for site in self.services for number in port_numbers(site.ports)}
+
+    def privilegedStartService(self) -> None:
+        """
+        Bind all sites, or none.
+
+        :raises CannotStart: one cannot; why was told in one line.
+        """
+        try:
+            super().privilegedStartService()
+            if self._user:
+                self._user.become()
+        except (CannotBind, OSError) as error:
+            for site in self.services:
+                close_ports(site.ports)
+            if self._foreground and sys.__stderr__ is not None:
+                # Twisted's log has taken over sys.stderr by now.
+                print(f"twistd ftpsite: {error}", file=sys.__stderr__, flush=True)
+            else:
+                self.log.critical("{error}", error=error)
+            raise CannotStart(str(error)) from None
+
+    def startService(self) -> None:
+        """Obey signals from when the reactor runs (it sets its own handlers just before), and start the sites."""
+        self.reactor.callWhenRunning(self._catch_signals)
+        super().startService()
+
+    def stopService(self) -> Deferred[None]:
+        """Drain all sites; new connections get 421 meanwhile. A second SIGTERM or Ctrl-C does not wait for it."""
+        grace = self.settings.grace
+        self.log.info("stopping: new connections are refused, transfers have up to {grace:g} s to finish", grace=grace)
+        stopped: Deferred[None] = Deferred()
+        self._stopped = stopped
+        super().stopService().addBoth(lambda _: self.pool.close()).addBoth(lambda _: self._hurry())
+        stopped.addBoth(lambda _: self._release_signals())
+        return stopped
+
+    def _hurry(self) -> None:
+        if self._stopped and not self._stopped.called:
+            self._stopped.callback(None)
+
+    def _catch_signals(self) -> None:
+        if self.running and threading.current_thread() is threading.main_thread():
+            for name, action in (("SIGTERM", self.terminate), ("SIGINT", self.interrupt), ("SIGHUP", self.reload)):
+                if number := getattr(signal, name, None):
+                    # A handler runs between any two instructions; the reactor's thread calls the action in a turn of its own.
+                    self._handlers[number] = signal.signal(number, lambda *_, action=action: self.reactor.callFromThread(action))
+
+    def _release_signals(self) -> None:
+        while self._handlers:
+            signal.signal(*self._handlers.popitem())
+
+    def terminate(self) -> None:
+        """SIGTERM: drain, then exit with status 0 (Twisted's own handler would have the process die by the signal)."""
+        if self._stopped is None:
+            self.reactor.stop()
+        else:
+            self._hurry()
+
+    def interrupt(self) -> None:
+        """Ctrl-C: drain as well, then die by the signal, as shells expect."""
+        handler = self._handlers.get(signal.SIGINT)
+        if self._stopped is None and callable(handler):
+            handler(signal.SIGINT, None)
+        else:
+            self.terminate()
+
+    def reload(self) -> Deferred[None]:
+        """SIGHUP: read the file again, and change what has changed without losing a session."""
+        return ensureDeferred(self._reload())
+
+    async def _reload(self) -> None:
+        if self._reread is None or self._stopped:
+            self.log.info("SIGHUP: no configuration file, nothing to re-read" if self._reread is None else "SIGHUP: too late, stopping")
+            return
+        try:
+            new = self._reread()
+            portals = {site.name: self.make_portal(site) for site in new.sites}
+        except ConfigurationError as error:
+            self.log.error("SIGHUP: {error}; the old settings stay", error=error)
+            return
+        changes = describe_change(self.settings, new)
+        for change in changes or ["nothing has changed"]:
+            self.log.info("SIGHUP: {change}", change=change)
+        pairs = pair_sites([service.settings for service in self.services], new.sites)
+        services = {service.settings.name: service for service in self.services}
+        self.settings = new
+        self.pool.ports = new.firewall_support.data_channel_port_range
+        for was, site in pairs:
+            if site is None:
+                services[was.name].disownServiceParent()  # type: ignore[union-attr]
+            elif was is not None:
+                await services[was.name].reconfigure(site, portals[site.name])
+            else:
+                added = SiteService(self, evolve(site, auto_start=False))
+                added.setServiceParent(self)
+                await added.reconfigure(site, portals[site.name])
