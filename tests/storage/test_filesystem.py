@@ -128,6 +128,7 @@ class StockTests(Base):
 
     def test_list_of_a_big_directory(self) -> None:
         """Big directories are waited for."""
+        self.patch(listing_module, "_SMALL", -1)
         self.patch(listing_module, "_AT_ONCE", 10)
         plant(self.root, {"big": {f"{number:04}": b"" for number in range(300)}})
         listing = self.shell.list(["big"])

@@ -9,7 +9,8 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from tests.support.trees import Link, kernel_confines, plant
 from twistftp.storage.confinement import Confinement, text_of
 from twistftp.storage.filesystem import FilesystemShell
-from twistftp.wire.entries import Entry, facts_lines, unix_lines
+from twistftp.wire.entries import Entry, facts_lines
+from twistftp.wire.unix_form import unix_lines
 
 
 class Cases:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from unittest import mock
 
 from hypothesis import given, settings
@@ -18,9 +19,10 @@ from twistftp.storage import listing as module
 from twistftp.storage.attributes import entry_of, rights
 from twistftp.storage.confinement import Confinement
 from twistftp.storage.failures import NotADirectory, NotFound, PermissionDenied, ReadFailed
-from twistftp.storage.interfaces import IListing
+from twistftp.storage.interfaces import ILongListing
 from twistftp.storage.listing import LocalListing
 from twistftp.wire.entries import Entry
+from twistftp.wire.unix_form import UnixForm
 
 
 class Cases:
@@ -37,7 +39,7 @@ class Cases:
         self.addCleanup(self.confinement.close)
         self.threads = Threads()
         # A sixteenth of what the server does: making thousands of files takes long on some machines.
-        for name, value in (("_AT_ONCE", 64), ("_RUN", 256), ("_BATCH", 16), ("_STEP", 4)):
+        for name, value in (("_SMALL", -1), ("_AT_ONCE", 64), ("_RUN", 256), ("_BATCH", 16), ("_STEP", 4)):
             self.patch(module, name, value)
 
     def listing(self, *path: str) -> LocalListing:
@@ -58,6 +60,30 @@ class Cases:
 
     def names(self, *path: str) -> list[str]:
         return [entry.name for batch in self.batches(self.listing(*path)) for entry in batch]
+
+    def lines(self, form: UnixForm, *path: str) -> bytes:
+        listing, lines = self.listing(*path), b""
+        while True:
+            more = listing.next_lines(form)
+            if isinstance(more, Deferred):
+                self.threads.run()
+                more = self.successResultOf(more)
+            if not more:
+                return lines
+            lines += more
+
+    def test_lines(self) -> None:
+        """P-LS-9: LIST's lines made in the listing are those of its entries, whatever the objects are and however the names are read."""
+        tree = {"a file": b"12345", b"caf\xe9": b"", "dir": {}, "to": Link("a file"), "nowhere": Link("none"), "out": Link("/../../etc")}
+        plant(self.root, {**tree, **{f"{number:03}": b"x" * number for number in range(200)}})
+        os.mkfifo(os.path.join(self.root, "fifo"))
+        form = UnixForm(time.time(), 3600)
+        expected = b"".join(form.lines(batch) for batch in self.batches(self.listing()))
+        self.assertEqual(207, expected.count(b"\r\n"))
+        self.assertEqual(expected, self.lines(form))
+        self.patch(module, "_SMALL", 1 << 30)
+        self.assertEqual(expected, self.lines(form))
+        self.assertEqual(expected, b"".join(form.lines(batch) for batch in self.batches(self.listing())))
 
     def test_order(self) -> None:
         """P-LS-3: names are in the order of their octets, dot files among them, ``.`` and ``..`` not."""
@@ -209,7 +235,7 @@ class KernelTests(Cases, SynchronousTestCase):
 
     def test_interface(self) -> None:
         """A listing is an ``IListing``."""
-        verifyObject(IListing, self.listing())
+        verifyObject(ILongListing, self.listing())
 
 
 class WalkTests(Cases, SynchronousTestCase):

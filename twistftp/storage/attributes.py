@@ -10,11 +10,9 @@ import os
 import stat
 
 from twistftp.wire.entries import Entry
+from twistftp.wire.unix_form import OWNER
 
-__all__ = ["IDENTITY_MASK", "IDENTITY_SALT", "OWNER", "Rights", "entry_of", "rights"]
-
-OWNER = "ftp"
-"""Shown as owner and as group of everything: the names of the machine's users are nobody's business (P-LU-3)."""
+__all__ = ["IDENTITY_MASK", "IDENTITY_SALT", "Rights", "entry_of", "rights"]
 
 IDENTITY_SALT = int.from_bytes(os.urandom(7), "big")
 IDENTITY_MASK = 2**64 - 1

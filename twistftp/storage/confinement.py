@@ -74,6 +74,12 @@ class Directory:
         """What a symbolic link holds. :raises OSError: as ``readlink(2)``."""
         return os.readlink(self.prefix + name, dir_fd=self.descriptor)
 
+    def few_names(self, limit: int) -> list[str] | None:
+        """The names of what is in it, unless it is itself larger than ``limit`` octets: then ``None``. :raises OSError: as ``opendir(3)``."""
+        if self.descriptor is None or os.fstat(self.descriptor).st_size > limit:
+            return None
+        return os.listdir(self.descriptor)
+
     def scan(self) -> Scan:
         """An iterator of what is in it, without ``.`` and ``..``; to be closed. :raises OSError: as ``opendir(3)``."""
         return os.scandir(self.prefix if self.descriptor is None else self.descriptor)

@@ -12,7 +12,7 @@ from __future__ import annotations
 # ruff: noqa: N805 (the methods of a zope interface have no self)
 from zope.interface import Attribute, Interface
 
-__all__ = ["IFileStore", "IListing", "IOpenFile"]
+__all__ = ["IFileStore", "IListing", "ILongListing", "IOpenFile"]
 
 
 class IFileStore(Interface):
@@ -52,6 +52,16 @@ class IListing(Interface):
 
     def close():
         """Let go of the directory. May be called more than once."""
+
+
+class ILongListing(IListing):
+    """A listing that can make LIST's lines itself, without an ``Entry`` for each: most of what is ever listed goes this way."""
+
+    def next_lines(form):
+        """
+        Give the lines of the next entries in ``form``, a ``wire.unix_form.UnixForm``, as octets; ``b""`` when there are no more. May be
+        deferred. For one listing either this is called or ``next_batch``.
+        """
 
 
 class IOpenFile(Interface):

@@ -9,38 +9,43 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from heapq import merge
 from itertools import islice
 from time import perf_counter
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from twistftp.storage.attributes import IDENTITY_MASK, IDENTITY_SALT, OWNER, Rights, rights
-from twistftp.storage.confinement import Confinement, Scan
+from twistftp.storage.attributes import IDENTITY_MASK, IDENTITY_SALT, Rights, entry_of, rights
+from twistftp.storage.confinement import Confinement, Scan, text_of
 from twistftp.storage.failures import from_os_error
 from twistftp.storage.holding import Held, InThread, in_thread
-from twistftp.storage.interfaces import IListing
+from twistftp.storage.interfaces import ILongListing
 from twistftp.storage.links import Links
 from twistftp.wire.entries import Entry
+from twistftp.wire.unix_form import OWNER, UnixForm
 
 __all__ = ["LocalListing"]
 
-_AT_ONCE = 1024  # names read without leaving the reactor's thread
+_SMALL = 64 * 1024  # octets of a directory with room for some 1 500 names; to read them takes a millisecond
+_AT_ONCE = 1024  # of a larger one: names read without leaving the reactor's thread
 _RUN = 4096  # names sorted in one piece: sorting holds the interpreter, merging does not
 _BATCH = 256  # entries given at a time
 _STEP = 64  # entries made between two looks at the clock
 _PATIENCE = 0.02  # seconds after which the disk counts as cold
 
+_KIND, _FILE, _DIRECTORY, _LINK = 0o170000, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK  # st_mode's part, and some of its values
+
 _ENCODING = sys.getfilesystemencoding()
 _ERRORS = sys.getfilesystemencodeerrors()
 
 
-@implementer(IListing)
+@implementer(ILongListing)
 class LocalListing(Held):
     """
-    An ``IListing``. Only names are held, and they are held as octets.
+    An ``ILongListing``. Only names are held, and they are held as octets.
 
     A directory that is big or that a cold disk is slow to tell of is read in threads. Entries that vanish are left out
     (P-LS-6), and so are names with CR or LF (P-LINE-10).
@@ -63,13 +68,21 @@ class LocalListing(Held):
 
     def next_batch(self) -> list[Entry] | Deferred[list[Entry]]:
         """As in ``IListing``: up to 256 entries. Not to be called while an earlier Deferred has not fired."""
+        return self._next(self._add_entries)
+
+    def next_lines(self, form: UnixForm) -> bytes | Deferred[bytes]:
+        """As in ``ILongListing``: up to 256 lines."""
+        lines = self._next(lambda names, batch: self._add_lines(names, batch, form))
+        return lines.addCallback(b"".join) if isinstance(lines, Deferred) else b"".join(lines)
+
+    def _next(self, add: Callable[[list[bytes], list[Any]], None]) -> list[Any] | Deferred[list[Any]]:
         if self._is_closed:
             return []
         if self._names is None and self._rest is None:
             self._begin()
         if self._rest is not None or self._is_slow:
-            return self._use_in(self._in_thread, self._next_in_thread)
-        return self._make_batch()
+            return self._use_in(self._in_thread, self._next_in_thread, add)
+        return self._make_batch(add)
 
     def _release(self) -> None:
         if self._rest is not None:
@@ -79,13 +92,17 @@ class LocalListing(Held):
     def _begin(self) -> None:
         """Read the first names, of most directories all: not before somebody asks, since CWD opens a listing only to see if it may."""
         try:
+            names = self._directory.few_names(_SMALL)
+            if names is not None:
+                self._names = iter(_sorted_octets(names))
+                return
             self._rest = rest = self._directory.scan()
             if not self._read_run(rest, _AT_ONCE):
                 self._merge(rest)
         except OSError as error:
             raise from_os_error(error) from error
 
-    def _next_in_thread(self) -> list[Entry]:
+    def _next_in_thread(self, add: Callable[[list[bytes], list[Any]], None]) -> list[Any]:
         rest = self._rest
         if rest is not None:
             try:
@@ -94,18 +111,12 @@ class LocalListing(Held):
             except OSError as error:
                 raise from_os_error(error) from error
             self._merge(rest)
-        return self._make_batch()
+        return self._make_batch(add)
 
     def _read_run(self, rest: Scan, count: int) -> bool:
         """Read and sort ``count`` more names, fewer at the end. Whether there may be more."""
         names = [entry.name for entry in islice(rest, count)]
-        # What a name's octets are must not depend on the locale; Windows' names are octets of UTF-8.
-        octets = [name if isinstance(name, bytes) else name.encode(_ENCODING, _ERRORS) for name in names]
-        joined = b"/".join(octets)
-        if b"\n" in joined or b"\r" in joined:
-            octets = [name for name in octets if b"\n" not in name and b"\r" not in name]
-        octets.sort()
-        self._runs.append(octets)
+        self._runs.append(_sorted_octets(names))
         return len(names) == count
 
     def _merge(self, rest: Scan) -> None:
@@ -115,15 +126,15 @@ class LocalListing(Held):
         self._names = iter(self._runs[0]) if len(self._runs) == 1 else merge(*self._runs)
         self._runs = []
 
-    def _make_batch(self) -> list[Entry]:
-        batch: list[Entry] = []
+    def _make_batch(self, add: Callable[[list[bytes], list[Any]], None]) -> list[Any]:
+        batch: list[Any] = []
         began = perf_counter()
         all_names = self._names or iter(())
         while len(batch) < _BATCH:
             names = list(islice(all_names, _STEP))
             if not names:
                 break
-            self._add_entries(names, batch)
+            add(names, batch)
             if perf_counter() - began > _PATIENCE:
                 self._is_slow = True
                 if batch:
@@ -147,3 +158,32 @@ class LocalListing(Held):
             name = octets.decode("utf-8", "surrogateescape")
             unique = "%x" % (hash((salt, device, inode >> 60, inode)) & mask)
             add(new(Entry, (name, mode, size, modified, links, owner, owner, unique, letters[mode, user, group], None, None)))
+
+    def _add_lines(self, names: list[bytes], lines: list[bytes], form: UnixForm) -> None:
+        """Look at each object and add its line of LIST: as ``UnixForm.line``, without the call."""
+        directory, prefix = self._directory.descriptor, self._directory.prefix
+        look, add, heads, dates, owner = os.lstat, lines.append, form.heads, form.dates, OWNER
+        for name in names:
+            try:
+                found = look(prefix + name, dir_fd=directory)
+                mode, _, _, links, _, _, size, _, modified, _ = found
+                kind = mode & _KIND
+                if kind != _FILE and kind != _DIRECTORY:
+                    add(form.lines([self._links.entry(name, found) if kind == _LINK else entry_of(text_of(name), found, self._rights)]))
+                    continue
+            except OSError:
+                continue
+            add(b"%s%8d %s %s\r\n" % (heads[mode, links, owner, owner], size, dates[modified], name))
+
+
+def _sorted_octets(names: list[Any]) -> list[bytes]:
+    """Names as octets, in order, without those that no line of FTP can hold. What they are does not depend on the locale."""
+    if not names:
+        return []
+    # No name has a "/", and to encode all at once takes a fraction of the time.
+    joined = b"/".join(names) if isinstance(names[0], bytes) else "/".join(names).encode(_ENCODING, _ERRORS)
+    octets = joined.split(b"/")
+    if b"\n" in joined or b"\r" in joined:
+        octets = [name for name in octets if b"\n" not in name and b"\r" not in name]
+    octets.sort()
+    return octets

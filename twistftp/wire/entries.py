@@ -10,9 +10,9 @@ import stat
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from twistftp.wire.timeval import dos_date, timeval, unix_date
+from twistftp.wire.timeval import dos_date, timeval
 
-__all__ = ["ALL_FACTS", "DEFAULT_FACTS", "Entry", "facts_line", "facts_lines", "ms_dos_lines", "unix_lines"]
+__all__ = ["ALL_FACTS", "DEFAULT_FACTS", "Entry", "facts_line", "facts_lines", "ms_dos_lines"]
 
 
 class Entry(NamedTuple):
@@ -55,30 +55,6 @@ class Entry(NamedTuple):
         return stat.S_ISLNK(self.mode)
 
 
-def unix_lines(entries: Iterable[Entry], now: float, offset: float = 0) -> str:
-    """
-    The lines of ``ls -l`` (PROTOCOL P-LU), each ended by CRLF.
-
-    :param now: seconds since 1970; it decides between ``HH:MM`` and the year.
-    :param offset: seconds to add for local time; 0 shows UTC.
-    """
-    lines = []
-    now += offset
-    for name, mode, size, modified, links, owner, group, _, _, target, resolved in entries:
-        kind = mode & _KIND
-        if kind != stat.S_IFREG and kind != stat.S_IFDIR:
-            if kind != stat.S_IFLNK:
-                size = 0
-            elif target is not None:
-                name = f"{name} -> {target}"
-            else:  # a link whose text must stay private is shown as what it leads to
-                mode = resolved.mode if resolved is not None else stat.S_IFREG | stat.S_IMODE(mode)
-                size = _shown_size(resolved) if resolved is not None else 0
-        head = _HEADS.get((mode, links, owner, group)) or _remember_head(mode, links, owner, group)
-        lines.append(f"{head}{size:8d} {unix_date(modified + offset, now)} {name}\r\n")
-    return "".join(lines)
-
-
 def ms_dos_lines(entries: Iterable[Entry], offset: float = 0) -> str:
     """The lines of Windows' ``dir`` (PROTOCOL P-LD), each ended by CRLF; links appear as their targets."""
     lines = []
@@ -95,17 +71,6 @@ def _shown_size(entry: Entry) -> int:
 
 
 _KIND = 0o170000  # the part of st_mode that stat.S_IFMT gives
-_HEADS: dict[tuple[int, int, str, str], str] = {}
-
-
-def _remember_head(mode: int, links: int, owner: str, group: str) -> str:
-    """The columns before the size, made once for all that have them in common: to make them takes longer than the rest of a line."""
-    if len(_HEADS) >= 4096:
-        _HEADS.clear()
-    shown = stat.filemode(mode).replace("?", "-")
-    head = _HEADS[mode, links, owner, group] = f"{shown} {links:3d} {owner:<8} {group:<8} "
-    return head
-
 
 # RFC 3659 §7.5: each fact of an entry, in the order in which they are written. A fact that does not
 # apply gives None and is left out.

@@ -17,13 +17,14 @@ from twistftp.session.lookup import find
 from twistftp.session.session import Session
 from twistftp.session.transfer import send_over_data, settled
 from twistftp.storage.failures import NotFound
-from twistftp.storage.interfaces import IListing
+from twistftp.storage.interfaces import IListing, ILongListing
 from twistftp.transport.interfaces import ISource
 from twistftp.wire.arguments import OPTIONAL_PATHNAME
 from twistftp.wire.commands import CommandGroup
-from twistftp.wire.entries import Entry, facts_lines, ms_dos_lines, unix_lines
-from twistftp.wire.paths import encode_name, glob_matcher, is_glob, join, resolve, strip_options
+from twistftp.wire.entries import Entry, facts_lines, ms_dos_lines
+from twistftp.wire.paths import decode_name, encode_name, glob_matcher, is_glob, join, resolve, strip_options
 from twistftp.wire.replies import Reply, cleaned
+from twistftp.wire.unix_form import UnixForm
 
 __all__ = ["listings", "status_of"]
 
@@ -33,7 +34,7 @@ _NO_FILES = Reply.of(450, "No files found.")
 _NOT_A_DIRECTORY = "Not a directory"
 _STATUS_LINES = 2000  # a reply is kept in memory: a larger directory is for LIST (PROTOCOL P-STAT-3, P-SEC-10)
 
-Render = Callable[[list[Entry]], str]
+Render = Callable[[list[Entry]], bytes]
 
 
 @listings.command("LIST", OPTIONAL_PATHNAME, is_transfer=True, rfc="959 §4.1.3", help="list a directory in the manner of ls -l")
@@ -57,7 +58,7 @@ async def machine_list(session: Session, text: str) -> Reply:
     if not entry.is_directory:
         return Reply.of(501, f"{cleaned(text)}: {_NOT_A_DIRECTORY}.")
     listing = await settled(session.store.listing(path))
-    return await _send(session, "MLSD", join(path), listing, lambda batch: facts_lines(batch, session.facts & session.store.facts))
+    return await _send(session, "MLSD", join(path), listing, lambda batch: encode_name(facts_lines(batch, session.facts & session.store.facts)))
 
 
 async def status_of(session: Session, text: str) -> Reply:
@@ -68,7 +69,7 @@ async def status_of(session: Session, text: str) -> Reply:
     render, lines = _long_form(session), []
     try:
         while batch := await settled(listing.next_batch()):
-            lines += render(batch).split("\r\n")[:-1]
+            lines += decode_name(render(batch)).split("\r\n")[:-1]
             if len(lines) > _STATUS_LINES:
                 return Reply.of(451, f"More than {_STATUS_LINES} entries; use LIST.")
     finally:
@@ -147,12 +148,28 @@ class _ListingSource:
     def _lines(self, batch: list[Entry]) -> Any:
         if not batch:
             return b""
-        return encode_name(self._render(batch)) or self.read()  # a batch may hold only what is not shown
+        return self._render(batch) or self.read()  # a batch may hold only what is not shown
+
+
+@implementer(ISource)
+class _LongSource:
+    """The same for a listing that makes its lines itself."""
+
+    def __init__(self, listing: Any, form: UnixForm) -> None:
+        self._next_lines, self._form = listing.next_lines, form
+
+    def read(self) -> Any:
+        """The next lines."""
+        return self._next_lines(self._form)
 
 
 async def _send(session: Session, verb: str, shown: str, listing: Any, render: Render) -> Reply:
+    """Send a listing. ``UnixForm.lines``, the form of most, is left to the listing where that can do it."""
+    form = getattr(render, "__self__", None)
+    makes_lines = isinstance(form, UnixForm) and ILongListing.providedBy(listing)
+    source = _LongSource(listing, form) if makes_lines else _ListingSource(listing, render)
     try:
-        return await send_over_data(session, verb, shown, lambda connection: connection.send(_ListingSource(listing, render)))
+        return await send_over_data(session, verb, shown, lambda connection: connection.send(source))
     finally:
         listing.close()
 
@@ -163,9 +180,9 @@ def _long_form(session: Session) -> Render:
     now = site.now()
     offset = site.utc_offset(now) if browse.time == "local" else 0
     if browse.style == "ms-dos":
-        return lambda batch: ms_dos_lines(batch, offset)
-    return lambda batch: unix_lines(batch, now, offset)
+        return lambda batch: encode_name(ms_dos_lines(batch, offset))
+    return UnixForm(now, offset).lines
 
 
-def _names(prefix: str, batch: list[Entry]) -> str:
-    return "".join([f"{prefix}{entry.name}\r\n" for entry in batch])
+def _names(prefix: str, batch: list[Entry]) -> bytes:
+    return encode_name("".join([f"{prefix}{entry.name}\r\n" for entry in batch]))

@@ -1,0 +1,95 @@
+"""
+LIST's lines in the form of ``ls -l`` (PROTOCOL P-LU), as octets, with what lines have in common remembered.
+
+Not here: the other forms (``entries``), and where the values come from (``storage``).
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable
+
+from twistftp.wire.entries import Entry
+from twistftp.wire.timeval import unix_date
+
+__all__ = ["OWNER", "UnixForm", "unix_lines"]
+
+OWNER = "ftp"
+"""Shown as owner and as group of local files: the names of the machine's users are nobody's business (P-LU-3)."""
+
+_KIND = 0o170000  # the part of st_mode that stat.S_IFMT gives
+_MOST = 4096  # texts that one table remembers
+
+
+class _Heads(dict[tuple[int, int, str, str], bytes]):
+    """The columns before the size, by ``(mode, links, owner, group)``: few differ, and making them takes longer than the rest of a line."""
+
+    def __missing__(self, key: tuple[int, int, str, str]) -> bytes:
+        if len(self) >= _MOST:
+            self.clear()
+        mode, links, owner, group = key
+        shown = stat.filemode(mode).replace("?", "-")
+        head = self[key] = f"{shown} {links:3d} {owner:<8} {group:<8} ".encode("utf-8", "surrogateescape")
+        return head
+
+
+class _Dates(dict[int, bytes]):
+    """The date columns, by the second of modification, as one ``now`` shows them."""
+
+    def __init__(self, now: float, offset: float) -> None:
+        super().__init__()
+        self._now = now + offset
+        self._offset = offset
+
+    def __missing__(self, second: int) -> bytes:
+        if len(self) >= _MOST:
+            self.clear()
+        shown = self[second] = unix_date(second + self._offset, self._now).encode("ascii")
+        return shown
+
+
+_heads = _Heads()  # the same for all listings
+
+
+class UnixForm:
+    """
+    The form at one time: ``now`` decides between ``HH:MM`` and the year, ``offset`` are seconds to add for local time.
+
+    ``heads`` and ``dates`` are for those who have bare ``stat`` values by the thousand; :meth:`line` says how to use them.
+    """
+
+    __slots__ = ("dates", "heads")
+
+    def __init__(self, now: float, offset: float = 0) -> None:
+        self.heads = _heads
+        self.dates = _Dates(now, offset)
+
+    def line(self, mode: int, links: int, size: int, modified: int, name: bytes) -> bytes:
+        """The line of a file or directory that belongs to nobody in particular."""
+        return b"%s%8d %s %s\r\n" % (self.heads[mode, links, OWNER, OWNER], size, self.dates[modified], name)
+
+    def lines(self, entries: Iterable[Entry]) -> bytes:
+        """The lines of any entries, each ended by CRLF."""
+        lines = []
+        heads, dates = self.heads, self.dates
+        for name, mode, size, modified, links, owner, group, _, _, target, resolved in entries:
+            kind = mode & _KIND
+            if kind != stat.S_IFREG and kind != stat.S_IFDIR:
+                if kind != stat.S_IFLNK:
+                    size = 0  # P-LU-4
+                elif target is not None:
+                    name = f"{name} -> {target}"
+                else:  # a link whose text must stay private is shown as what it leads to (P-LU-8)
+                    mode = resolved.mode if resolved is not None else stat.S_IFREG | stat.S_IMODE(mode)
+                    size = resolved.size if resolved is not None and stat.S_IFMT(resolved.mode) in (stat.S_IFREG, stat.S_IFDIR) else 0
+            second = int(modified // 1) if -_FAR < modified < _FAR else 0 if modified < 0 else _FAR
+            lines.append(b"%s%8d %s %s\r\n" % (heads[mode, links, owner, group], size, dates[second], name.encode("utf-8", "surrogateescape")))
+        return b"".join(lines)
+
+
+_FAR = 10**12  # seconds; later than any year that can be shown
+
+
+def unix_lines(entries: Iterable[Entry], now: float, offset: float = 0) -> str:
+    """The lines as text, as STAT sends them."""
+    return UnixForm(now, offset).lines(entries).decode("utf-8", "surrogateescape")
