@@ -6,6 +6,7 @@ Not here: what a verb does (``verbs``), the session's state (``session``). This 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -18,6 +19,7 @@ from twistftp.session.driver import drive
 from twistftp.session.failures import INTERNAL_ERROR, is_expected, reply_for
 from twistftp.session.outlet import Outlet
 from twistftp.session.session import Session
+from twistftp.session.transfer import Transfer
 from twistftp.session.verbs.table import VERBS
 from twistftp.transport.output import hang_up
 from twistftp.transport.sockets import tune_control
@@ -54,8 +56,10 @@ class ServerPI(Protocol):
         self.peer = peer
         self._splitter = LineSplitter(site.settings.limits.max_command_line)
         self._queue: list[bytes | Oversize] = []
+        self._queued_octets = 0
         self._running: Deferred[Reply] | None = None  # the command that has to wait for something
         self._command: tuple[Command | None, bytes, float] | None = None  # the one that runs: verb, line, start
+        self._asked: Transfer | None = None  # the transfer that has been asked for its status before its 150
         self._abort_awaited = False  # an ABOR waits in the queue; transfers before it must not start
         self._is_advancing = False
         self._is_closing = False
@@ -64,6 +68,7 @@ class ServerPI(Protocol):
         self._blocked_since = 0.0
         self._idle_since = 0.0
         self._login_since = 0.0
+        self._close_by = 0.0
 
     # -- the connection ------------------------------------------------------------------------------------------------------------------
 
@@ -71,7 +76,7 @@ class ServerPI(Protocol):
         """Greet first, before any octet is read (PROTOCOL P-CONN-1)."""
         transport: Any = self.transport
         tune_control(transport)
-        self.session = Session(self.site, self._identifier, self.peer, transport.getHost, self._send)
+        self.session = Session(self.site, self._identifier, self.peer, transport.getHost, self._send, self._look_ahead)
         self._outlet = Outlet(transport, self.site.reactor.callLater, self._go_on)
         transport.registerProducer(self, True)
         self._idle_since = self._login_since = now = self.site.deadlines.seconds()
@@ -122,7 +127,10 @@ class ServerPI(Protocol):
 
     def _next_line(self) -> bytes | Oversize | None:
         if self._queue:
-            return self._queue.pop(0)
+            line = self._queue.pop(0)
+            if type(line) is bytes:
+                self._queued_octets -= len(line)
+            return line
         if not self._splitter.pending:
             return None
         line = self._splitter.next_line()
@@ -164,15 +172,24 @@ class ServerPI(Protocol):
     def _look_ahead(self) -> None:
         """During a transfer: queue what arrives, act on ABOR and STAT (PROTOCOL P-PIPE-2, P-PIPE-3)."""
         try:
-            while len(self._queue) < _QUEUED_LINES and self.session.transfer is not None:
+            while self.session.transfer is not None and not (self._abort_awaited or self._is_queue_full) and self._splitter.pending:
                 line = self._splitter.next_line()
                 if line is None:
                     break
                 if isinstance(line, bytes) and self._acts_at_once(line):
                     continue
-                self._queue.append(line)
+                self._enqueue(line)
         except Flood:
             self._send(_FLOOD)
+
+    def _enqueue(self, line: bytes | Oversize) -> None:
+        self._queue.append(line)
+        if type(line) is bytes:
+            self._queued_octets += len(line)
+
+    @property
+    def _is_queue_full(self) -> bool:
+        return len(self._queue) >= _QUEUED_LINES or self._queued_octets >= _QUEUED_OCTETS
 
     def _acts_at_once(self, line: bytes) -> bool:
         """Whether a line that came during a transfer has been answered; ABOR acts at once and is answered in its turn."""
@@ -182,19 +199,24 @@ class ServerPI(Protocol):
         if command is None or not command.while_busy or transfer is None:
             return False
         if verb == "ABOR":
-            if not self._abort_awaited:
-                self._abort_awaited = True
-                self._queue.append(line)
-                transfer.abort(Cause.ABORTED)
-                return True
-            return False
+            self._abort_awaited = True  # what comes behind it is looked at when it has been answered
+            self._enqueue(line)
+            transfer.abort(Cause.ABORTED)
+            return True
         if self._queue or argument:
             return False
+        answer = partial(self._answer_at_once, command, line, self._idle_since)
         if transfer.is_begun:
-            self._send(transfer.status())
+            answer(transfer.status())
         else:
-            transfer.status_wanted += 1
+            transfer.status_wanted.append(answer)
+            self._asked = transfer
         return True
+
+    def _answer_at_once(self, command: Command, line: bytes, started: float, reply: Reply) -> None:
+        self._send(reply)
+        if self.site.transcript.wants_commands:
+            self.site.transcript.command(self.session, command, line, reply, started)
 
     def _run_line(self, line: bytes | Oversize) -> None:
         started = self._idle_since
@@ -262,6 +284,11 @@ class ServerPI(Protocol):
             self._send(reply)
             if self.site.transcript.wants_commands:
                 self.site.transcript.command(session, command, line, reply, started)
+            if self._asked is not None:
+                asked, self._asked = self._asked, None
+                if not asked.is_begun:  # no 150 came: each STAT is answered in its turn
+                    self._queue[:0] = [b"STAT"] * len(asked.status_wanted)
+                    self._queued_octets += 4 * len(asked.status_wanted)
             if was_waiting:
                 self._idle_since = self.site.deadlines.seconds()
                 self.site.command_ended(self)
@@ -294,7 +321,8 @@ class ServerPI(Protocol):
         self._splitter.clear()
         if self.session.transfer is not None:
             self.session.transfer.abort(Cause.CLOSING)
-        self.site.deadlines.watch(self, self.site.deadlines.seconds() + _CLOSE_WAIT)
+        self._close_by = self.site.deadlines.seconds() + _CLOSE_WAIT
+        self.site.deadlines.watch(self, self._close_by)
         transport: Any = self.transport
         transport.unregisterProducer()
         self._resume_reading()
@@ -315,6 +343,8 @@ class ServerPI(Protocol):
         if self._is_lost:
             return None
         if self._is_closing:
+            if now < self._close_by:
+                return self._close_by
             self._abort()
             return None
         if self._outlet.is_blocked and now >= self._blocked_since + _WRITE_WAIT:
@@ -346,7 +376,7 @@ class ServerPI(Protocol):
         """Stop reading while too much waits, so that memory is bounded and TCP slows the client down (PROTOCOL P-PIPE-4)."""
         if self._is_closing:
             return
-        full = len(self._queue) >= _QUEUED_LINES or self._splitter.pending >= _QUEUED_OCTETS or self._outlet.is_blocked
+        full = self._is_queue_full or self._splitter.pending >= _QUEUED_OCTETS or self._outlet.is_blocked
         if full and self._is_reading:
             self._is_reading = False
             self.transport.pauseProducing()  # type: ignore[union-attr]

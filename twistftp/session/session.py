@@ -11,9 +11,9 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from twistftp.wire.addresses import fold_address
+from twistftp.session.transcript import printable
 from twistftp.wire.entries import DEFAULT_FACTS
 from twistftp.wire.paths import Path
-from twistftp.wire.replies import cleaned
 from twistftp.wire.states import Keeps, Login
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ class Session:
 
     ``peer`` and ``local`` are the two ends' plain addresses (``""`` where the connection is no IP connection),
     ``interface`` is the local address in the form that a listener binds to. The local end is asked for, by ``get_host``, when
-    somebody first needs it: not every session does. ``send`` writes a reply at once.
+    somebody first needs it: not every session does. ``send`` writes a reply at once,
+    ``look_ahead`` acts on an ABOR or STAT that came before the transfer had begun that it belongs to.
     """
 
     __slots__ = (
@@ -52,6 +53,7 @@ class Session:
         "identifier",
         "login",
         "logout_avatar",
+        "look_ahead",
         "peer",
         "rename_from",
         "restart",
@@ -65,13 +67,16 @@ class Session:
         "user_pending",
     )
 
-    def __init__(self, site: Any, identifier: int, peer: str, get_host: Callable[[], Any], send: Callable[[Reply], None]) -> None:
+    def __init__(
+        self, site: Any, identifier: int, peer: str, get_host: Callable[[], Any], send: Callable[[Reply], None], look_ahead: Callable[[], None]
+    ) -> None:
         self.site = site
         self.identifier = identifier
         self.peer = peer
         self._get_host = get_host
         self._ends: tuple[str, str] | None = None
         self.send = send
+        self.look_ahead = look_ahead
         self.failures = 0  # failed logins of this connection; nothing resets them
         self.unknown_verbs = 0
         self.data_port: Any = None  # an IDataPort, until a transfer takes it
@@ -142,7 +147,7 @@ class Session:
             try:
                 logout()
             except Exception:  # a realm's own code
-                self.site.log.failure("{site} #{session}: logout of {user} failed", site=self.site.settings.name, session=self.identifier, user=cleaned(user, 64))
+                self.site.log.failure("{site} #{session}: logout of {user} failed", site=self.site.settings.name, session=self.identifier, user=printable(user, 64))
 
     def reinitialize(self) -> None:
         """REIN: as freshly connected (RFC 959 §4.1.1)."""

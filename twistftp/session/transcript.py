@@ -4,14 +4,12 @@ What a site tells the log: one structured event a login, a transfer and, where w
 Not here: files and formats of access logs; they observe these events.
 
 Every event carries ``ftp_event`` (``"login"``, ``"transfer"``, ``"command"``), ``site``, ``session`` (a number), ``peer`` and ``user``.
-Logins and transfers always become events of Twisted's log. Their lines of text cost more than a small transfer does, so at
-most :data:`LINES_A_SECOND` are written and the rest is counted, unless ``[site.logging] commands`` asks for every line.
-A command's event is made only when somebody asked for it, by that setting or by :meth:`Transcript.add_command_observer`.
+An observer that is added here sees them all. Twisted's log gets logins and transfers, at most :data:`LINES_A_SECOND` of them,
+because to write such a line costs as much as a small transfer; the rest is counted. ``[site.logging] commands`` sends it everything.
 """
 
 from __future__ import annotations
 
-from time import time
 from typing import TYPE_CHECKING, Any
 
 from twisted.logger import ILogObserver, Logger, LogLevel, LogPublisher
@@ -26,10 +24,16 @@ if TYPE_CHECKING:
     from twistftp.session.session import Session
     from twistftp.session.transfer import Transfer
 
-__all__ = ["LINES_A_SECOND", "Transcript"]
+__all__ = ["LINES_A_SECOND", "Transcript", "printable"]
 
 LINES_A_SECOND = 10
 _WHO = "{site} #{session} {peer} {user}: "
+
+
+def printable(text: str, limit: int = 512) -> str:
+    """What came from a client, fit for a line of a log in any encoding of Unicode: control characters and stray octets escaped, cut at ``limit``."""
+    text = cleaned(text, limit)
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class Transcript:
@@ -39,19 +43,19 @@ class Transcript:
         self._log = log
         self._publisher = LogPublisher()
         self._observers = 0
-        self._commands = Logger("twistftp.command", observer=self._publisher)
+        self._events = Logger("twistftp.event", observer=self._publisher)
         self._second = 0
         self._lines = 0  # written in that second
         self._unwritten = 0
         self.log_commands = log_commands
 
-    def add_command_observer(self, observer: ILogObserver) -> None:
-        """From now on make an event of each command and show it to ``observer``."""
+    def add_observer(self, observer: ILogObserver) -> None:
+        """From now on show every event to ``observer``, each command's too."""
         self._publisher.addObserver(observer)
         self._observers += 1
 
-    def remove_command_observer(self, observer: ILogObserver) -> None:
-        """The inverse of :meth:`add_command_observer`."""
+    def remove_observer(self, observer: ILogObserver) -> None:
+        """The inverse of :meth:`add_observer`."""
         self._publisher.removeObserver(observer)
         self._observers -= 1
 
@@ -72,18 +76,18 @@ class Transcript:
             "ftp_event": "command",
             "line": self.shown(session, command, line),
             "code": reply.code,
-            "reply": cleaned(reply.text),
+            "reply": "****" if command is None and session.login is Login.NAMED else printable(reply.text),  # it quotes the unknown verb
             "seconds": session.site.deadlines.seconds() - started,
         }
         text = _WHO + "{line} -> {code} {reply}"
         if self._observers:
-            self._commands.emit(LogLevel.debug, text, **fields)
+            self._events.emit(LogLevel.debug, text, **fields)
         if self.log_commands:
             self._log.info(text, **fields)
 
     def login(self, session: Session, user: str, reply: Reply, mail: str = "") -> None:
         """A login succeeded or failed. ``mail`` is what an anonymous user gave for a password, by custom a mail address."""
-        fields = {**_who(session), "ftp_event": "login", "user": cleaned(user, 64), "code": reply.code, "mail": cleaned(mail, 64)}
+        fields = {**_who(session), "ftp_event": "login", "user": printable(user, 64), "code": reply.code, "mail": printable(mail, 64)}
         if not reply.is_positive:
             self._tell(session, LogLevel.warn, _WHO + "failed to log in", fields)
         else:
@@ -95,7 +99,7 @@ class Transcript:
             **_who(session),
             "ftp_event": "transfer",
             "verb": transfer.verb,
-            "path": cleaned(transfer.what),
+            "path": printable(transfer.what),
             "octets": transfer.octets,
             "seconds": session.site.deadlines.seconds() - transfer.started,
             "cause": "",
@@ -109,7 +113,9 @@ class Transcript:
         self._tell(session, LogLevel.warn, _WHO + "{verb} {path} failed: {why}", fields)
 
     def _tell(self, session: Session, level: Any, text: str, fields: dict[str, Any]) -> None:
-        """Make the event; its text only while there are few, for an event without text is seen by observers and written by none."""
+        """Make the event, for the log only while it gets few of them."""
+        if self._observers:
+            self._events.emit(level, text, **fields)
         second = int(session.site.deadlines.seconds())
         if second != self._second:
             self._second, self._lines = second, 0
@@ -121,9 +127,7 @@ class Transcript:
             self._log.emit(level, text, **fields)
         else:
             self._unwritten += 1
-            log = self._log  # as its emit() does, without looking the level up
-            log.observer({**fields, "log_logger": log, "log_level": level, "log_namespace": log.namespace, "log_source": None, "log_format": None, "log_time": time()})
 
 
 def _who(session: Session) -> dict[str, Any]:
-    return {"site": session.site.settings.name, "session": session.identifier, "peer": session.peer, "user": cleaned(session.user, 64) or "-"}
+    return {"site": session.site.settings.name, "session": session.identifier, "peer": session.peer, "user": printable(session.user, 64) or "-"}

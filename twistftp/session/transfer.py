@@ -18,7 +18,7 @@ from twistftp.wire.replies import Reply
 
 __all__ = ["Transfer", "send_over_data", "settled"]
 
-_NOT_SET_UP = DataConnectionFailed(Verdict(Cause.NOT_SET_UP))
+_NOT_SET_UP = Verdict(Cause.NOT_SET_UP)
 _T = TypeVar("_T")
 
 
@@ -43,7 +43,7 @@ class Transfer:
         self.total = total
         self.connection: Any = None
         self.is_begun = False  # 150 was sent
-        self.status_wanted = 0  # STATs that wait for the 150 (PROTOCOL P-STAT-2)
+        self.status_wanted: list[Callable[[Reply], None]] = []  # the answers to STATs that wait for the 150 (PROTOCOL P-STAT-2)
         self.started: float = session.site.deadlines.seconds()
 
     @property
@@ -79,8 +79,8 @@ class Transfer:
         """Send the 150, then the status that somebody asked for before it."""
         self.is_begun = True
         self._session.send(reply)
-        for _ in range(self.status_wanted):
-            self._session.send(self.status())
+        for answer in self.status_wanted:
+            answer(self.status())
 
 
 async def send_over_data(
@@ -97,10 +97,11 @@ async def send_over_data(
     """
     port = session.take_data_port()
     if port is None:
-        raise _NOT_SET_UP
+        raise DataConnectionFailed(_NOT_SET_UP)
     transfer = session.transfer = Transfer(session, verb, what, total, port)
     error: Exception | None = None
     try:
+        session.look_ahead()
         connection = await transfer.connected()
         transfer.begin(Reply.of(150, f"Opening data connection{of_bytes}."))
         ended = send(connection)
@@ -109,6 +110,8 @@ async def send_over_data(
         return Reply.of(226, f"Transfer complete ({connection.octets} bytes).")
     except Exception as caught:
         error = caught
+        if transfer.connection is not None:  # no client may take what it has got for the whole (PROTOCOL P-DX-21)
+            transfer.connection.abort(Cause.CLOSING)
         raise
     finally:
         session.transfer = None

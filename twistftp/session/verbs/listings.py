@@ -141,14 +141,13 @@ class _ListingSource:
         self._render = render
 
     def read(self) -> Any:
-        """The next lines."""
-        batch = self._listing.next_batch()
-        return batch.addCallback(self._lines) if isinstance(batch, Deferred) else self._lines(batch)
-
-    def _lines(self, batch: list[Entry]) -> Any:
-        if not batch:
-            return b""
-        return self._render(batch) or self.read()  # a batch may hold only what is not shown
+        """The next lines; a batch may hold only what is not shown."""
+        while True:
+            batch = self._listing.next_batch()
+            if isinstance(batch, Deferred):
+                return batch.addCallback(lambda entries: self._render(entries) or (self.read() if entries else b""))
+            if (lines := self._render(batch)) or not batch:
+                return lines
 
 
 @implementer(ISource)

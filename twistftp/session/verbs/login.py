@@ -18,6 +18,7 @@ from twisted.protocols.ftp import IFTPShell
 from twisted.python.failure import Failure
 
 from twistftp.session.session import Session
+from twistftp.session.transcript import printable
 from twistftp.storage import adapt
 from twistftp.wire.arguments import NOTHING, PASSWORD, text, word
 from twistftp.wire.commands import CommandGroup
@@ -71,7 +72,7 @@ async def password(session: Session, given: bytes) -> Reply:
     except _ClientGone:
         raise CancelledError from None
     except Exception:
-        site.log.failure("{site} #{session}: login of {user} ended in an error", site=site.settings.name, session=session.identifier, user=cleaned(name, 64))
+        site.log.failure("{site} #{session}: login of {user} ended in an error", site=site.settings.name, session=session.identifier, user=printable(name, 64))
         reply = _LOGIN_BROKEN
     else:
         session.log_in(name, store, logout)

@@ -75,10 +75,14 @@ class _TextSource:
 
     def read(self) -> Any:
         """The next converted octets, at once when the file gives its own at once."""
-        data = self._file.read_at(self._offset, _BLOCK)
-        return self._convert(data) if isinstance(data, bytes) else data.addCallback(self._convert)
+        while True:
+            data = self._file.read_at(self._offset, min(_BLOCK, self._file.size - self._offset))
+            if not isinstance(data, bytes):
+                return data.addCallback(lambda octets: self._convert(octets) or (self.read() if octets else b""))
+            if (converted := self._convert(data)) or not data:
+                return converted
 
-    def _convert(self, data: bytes) -> Any:
+    def _convert(self, data: bytes) -> bytes:
         if not data:
             if self._offset < self._file.size:
                 raise ShortFile
@@ -89,7 +93,7 @@ class _TextSource:
             skipped = min(self._skip, len(converted))
             self._skip -= skipped
             converted = converted[skipped:]
-        return converted or self.read()
+        return converted
 
 
 @transfers.command("ABOR", NOTHING, needs=Needs.NOTHING, while_busy=True, rfc="959 §4.1.3", help="end the transfer under way")
