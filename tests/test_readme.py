@@ -1,0 +1,44 @@
+"""The README says what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.readme import verbs_table
+from twistftp.options import Options
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+class ReadmeTests(SynchronousTestCase):
+    """What is derived is derived, and what is offered exists."""
+
+    def test_verbs(self) -> None:
+        """The table of verbs is that of the declarations."""
+        self.assertIn(verbs_table(), README)
+
+    def test_options(self) -> None:
+        """Each option of ours is in the README, and the README names none that there is not."""
+        own = {f"--{name.rstrip('=')}" for name in Options().longOpt} - {"--version", "--help", "--help-auth", "--help-auth-type"}
+        table = re.findall(r"^\| `(--[a-z-]+)", README, re.MULTILINE)
+        self.assertEqual(sorted(own), sorted(table))
+
+    def test_configuration(self) -> None:
+        """The README's example configuration is read without complaint, and every key of it is a setting."""
+        from twistftp.configuration import load
+
+        example = re.search(r"```toml\n(.*?)```", README, re.DOTALL)
+        assert example is not None
+        text = re.sub(r'(?m)^root = "[^"]*"', 'root = "."', example[1])
+        path = Path(self.mktemp())
+        path.write_text(text, encoding="utf-8")
+        settings = load(str(path))
+        self.assertEqual("My New FTP Site", settings.sites[0].name)
+
+    def test_links(self) -> None:
+        """Every file that the README points to is there."""
+        for target in re.findall(r"\]\((?!https?:|#)([^)]+)\)", README):
+            self.assertTrue((Path(__file__).parent.parent / target).exists(), target)
