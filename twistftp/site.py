@@ -89,6 +89,9 @@ class FTPSite(FTPFactory):
         if portal is not None:
             self.portal = portal
         self.transcript.log_commands = settings.logging.commands
+        limits, now = settings.limits, self.deadlines.seconds()
+        for session in self.sessions:  # shorter times hold for those who are here, too, counted from now
+            self.deadlines.watch(session, now + min(limits.control_channel_timeout, limits.unauthenticated_timeout))
         messages = settings.messages
         banner = messages.banner or ("Ready." if messages.suppress_default_banner else f"{settings.name} FTP service ready.")
         self.banner = Reply.message(220, banner)
@@ -175,7 +178,7 @@ class FTPSite(FTPFactory):
     # -- for the verbs -------------------------------------------------------------------------------------------------------------------
 
     def restart_login_clock(self, session: Session) -> None:
-        """REIN: the client has the whole time to log in again."""
+        """REIN, or USER after a login: the client has the whole time to log in again."""
         for interpreter in self.sessions:
             if interpreter.session is session:
                 interpreter.restart_login_clock()

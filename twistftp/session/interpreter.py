@@ -7,6 +7,7 @@ Not here: what a verb does (``verbs``), the session's state (``session``). This 
 from __future__ import annotations
 
 from functools import partial
+from math import inf
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -347,7 +348,8 @@ class ServerPI(Protocol):
                 return self._close_by
             self._abort()
             return None
-        if self._outlet.is_blocked and now >= self._blocked_since + _WRITE_WAIT:
+        latest = self._blocked_since + _WRITE_WAIT if self._outlet.is_blocked else inf
+        if now >= latest:
             self._abort()
             return None
         limits = self.site.settings.limits
@@ -356,14 +358,14 @@ class ServerPI(Protocol):
             if now >= due:
                 self.close(Reply.of(421, f"Not logged in within {seconds:g} seconds; closing.", closes=True))
                 return now + _CLOSE_WAIT
-            return min(due, now + limits.control_channel_timeout)
+            return min(due, now + limits.control_channel_timeout, latest)
         if self._running is not None:
-            return now + limits.control_channel_timeout
+            return min(now + limits.control_channel_timeout, latest)
         due, seconds = self._idle_since + limits.control_channel_timeout, limits.control_channel_timeout
         if now >= due:
             self.close(Reply.of(421, f"No command for {seconds:g} seconds; closing.", closes=True))
             return now + _CLOSE_WAIT
-        return due
+        return min(due, latest)
 
     def restart_login_clock(self) -> None:
         """REIN: the time to log in counts from now."""

@@ -11,6 +11,7 @@ turn: two ``epoll_ctl`` and a turn for a reply of thirty octets that the socket 
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,8 @@ CLOSED = Failure(main.CONNECTION_DONE)
 # ``send`` flag: more follows, or a FIN, so do not send a segment that is not full yet.
 _MORE = getattr(socket, "MSG_MORE", 0)
 _QUEUED = getattr(termios, "TIOCOUTQ", None) if fcntl else None
+_UNREAD = getattr(termios, "FIONREAD", None) if fcntl else None
+_ZERO = bytes(4)  # an int for ioctl to fill in
 
 Hook = Callable[[], BaseException | None]
 
@@ -160,6 +163,24 @@ class DirectIO(tcp.Connection):
         if _QUEUED is None or not self.connected:
             return 0
         try:
-            return int.from_bytes(fcntl.ioctl(self.socket.fileno(), _QUEUED, b"\0\0\0\0"), "little")
+            return int.from_bytes(fcntl.ioctl(self.socket.fileno(), _QUEUED, _ZERO), sys.byteorder)
         except OSError:
             return 0
+
+    def close_if_delivered(self) -> bool:
+        """
+        After :meth:`finish`: close at once if the peer's kernel has everything, FIN included, and has sent nothing that we did not read,
+        so that no reset can follow. ``connectionLost`` comes from inside this call. Where the system does not tell, nothing is done.
+
+        :return: whether it was closed.
+        """
+        if _QUEUED is None or not self._writeDisconnected or not self.connected:
+            return False
+        descriptor = self.socket.fileno()
+        try:
+            if fcntl.ioctl(descriptor, _QUEUED, _ZERO) != _ZERO or fcntl.ioctl(descriptor, _UNREAD, _ZERO) != _ZERO:
+                return False
+        except OSError:
+            return False
+        self.connectionLost(CLOSED)
+        return True

@@ -198,6 +198,8 @@ class DataConnection:
     def _complete(self) -> None:
         """Every octet and the FIN are with the kernel: 226 may go."""
         self._phase = _Phase.LINGERING
+        if isinstance(self._transport, DirectIO) and not self._transport.TLS and self._transport.close_if_delivered():
+            return  # and all who wait have been told
         if self._has_fin and not isinstance(self._transport, DirectIO):
             self._transport.loseConnection()
         if self._phase is _Phase.LINGERING:

@@ -97,6 +97,8 @@ async def _select(session: Session, text: str) -> tuple[str, str, Any]:
         within = resolve(session.cwd, directory or ("/" if text.startswith("/") else ""))
         matching = await _matching(await settled(session.store.listing(within)), name)
         return text, text[: len(text) - len(name)], matching
+    if path != resolve(session.cwd, text):
+        text = text.rstrip(" ")  # a blank at the end was forgiven: no name is made with it
     if entry.is_directory:
         return join(path), text if text.endswith("/") else f"{text}/", await settled(session.store.listing(path))
     prefix = text.rstrip(" /").rpartition("/")[0]
@@ -104,15 +106,50 @@ async def _select(session: Session, text: str) -> tuple[str, str, Any]:
 
 
 async def _matching(listing: Any, pattern: str) -> Any:
-    """The entries whose names match: themselves, not what directories among them hold (PROTOCOL P-GLOB-2)."""
+    """
+    The entries whose names match: themselves, not what directories among them hold (PROTOCOL P-GLOB-2). ``None``: there are none.
+
+    Read up to the first that does; the rest follows a batch at a time.
+    """
     matches = glob_matcher(pattern)
     try:
-        found = []
         while batch := await settled(listing.next_batch()):
-            found += [entry for entry in batch if matches(entry.name)]
-    finally:
+            if found := [entry for entry in batch if matches(entry.name)]:
+                return _Matching(found, listing, matches)
+    except BaseException:
         listing.close()
-    return _Fixed(found) if found else None
+        raise
+    listing.close()
+    return None
+
+
+@implementer(IListing)
+class _Matching:
+    """What a glob matches: ``found``, then what else ``listing`` has."""
+
+    def __init__(self, found: list[Entry], listing: Any, matches: Callable[[str], bool]) -> None:
+        self._found = found
+        self._listing = listing
+        self._matches = matches
+
+    def next_batch(self) -> Any:
+        """The next of them."""
+        found, self._found = self._found, []
+        while not found:
+            batch = self._listing.next_batch()
+            if isinstance(batch, Deferred):
+                return batch.addCallback(lambda entries: self._matching(entries) or (self.next_batch() if entries else []))
+            if not batch:
+                return []
+            found = self._matching(batch)
+        return found
+
+    def _matching(self, batch: list[Entry]) -> list[Entry]:
+        return [entry for entry in batch if self._matches(entry.name)]
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        self._listing.close()
 
 
 @implementer(IListing)

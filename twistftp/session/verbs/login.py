@@ -46,6 +46,8 @@ _Avatar = tuple[Any, Any, Callable[[], Any]]  # what portal.login gives: interfa
 @login.command("USER", text("<name>"), needs=Needs.NOTHING, rfc="959 §4.1.1", help="name the user who logs in")
 def user(session: Session, name: str) -> Reply:
     """The same answer for every name, known or not (RFC 2577 §7, PROTOCOL P-SEC-4); an earlier login ends."""
+    if session.login is Login.DONE:
+        session.site.restart_login_clock(session)
     session.log_out()
     session.login = Login.NAMED
     session.user_pending = name
