@@ -280,7 +280,7 @@ class ServerPI(Protocol):
             command, line, started = self._command
             self._command = None
             session = self.session
-            if command is not None and command.is_transfer:
+            if session.data_port is not None and command is not None and command.is_transfer:
                 session.drop_data_port()  # used up, whatever became of the transfer (PROTOCOL P-DC-1)
             self._send(reply)
             if self.site.transcript.wants_commands:

@@ -168,7 +168,8 @@ class Session:
 
     def use_data_port(self, port: Any) -> None:
         """The client's newest PASV, EPSV, PORT or EPRT; an older one ends (PROTOCOL P-DC-3)."""
-        self.drop_data_port()
+        if self.data_port is not None:
+            self.drop_data_port()
         self.data_port = port
 
     def take_data_port(self) -> Any:

@@ -47,6 +47,7 @@ class Transcript:
         self._second = 0
         self._lines = 0  # written in that second
         self._unwritten = 0
+        self._is_written = False  # whether the event at hand goes to the log
         self.log_commands = log_commands
 
     def add_observer(self, observer: ILogObserver) -> None:
@@ -87,46 +88,55 @@ class Transcript:
 
     def login(self, session: Session, user: str, reply: Reply, mail: str = "") -> None:
         """A login succeeded or failed. ``mail`` is what an anonymous user gave for a password, by custom a mail address."""
+        if not self._has_reader(session):
+            return
         fields = {**_who(session), "ftp_event": "login", "user": printable(user, 64), "code": reply.code, "mail": printable(mail, 64)}
         if not reply.is_positive:
-            self._tell(session, LogLevel.warn, _WHO + "failed to log in", fields)
+            self._tell(LogLevel.warn, _WHO + "failed to log in", fields)
         else:
-            self._tell(session, LogLevel.info, _WHO + "logged in" + (" as {mail}" if mail else ""), fields)
+            self._tell(LogLevel.info, _WHO + "logged in" + (" as {mail}" if mail else ""), fields)
 
     def transfer(self, session: Session, transfer: Transfer, error: BaseException | None) -> None:
         """A transfer has ended, well (``error`` is ``None``) or not."""
+        if not self._has_reader(session):
+            return
         fields: dict[str, Any] = {
             **_who(session),
             "ftp_event": "transfer",
             "verb": transfer.verb,
-            "path": printable(transfer.what),
+            "path": cleaned(transfer.what),
             "octets": transfer.octets,
             "seconds": session.site.deadlines.seconds() - transfer.started,
             "cause": "",
         }
         if error is None:
-            self._tell(session, LogLevel.info, _WHO + "{verb} {path}: {octets} bytes in {seconds:.3f} s", fields)
+            self._tell(LogLevel.info, _WHO + "{verb} {path}: {octets} bytes in {seconds:.3f} s", fields)
             return
         verdict: Verdict | None = getattr(error, "verdict", None) if isinstance(error, DataConnectionFailed) else None
         fields["cause"] = verdict.cause.name if verdict is not None else type(error).__name__
         fields["why"] = verdict.text if verdict is not None else (str(error) or type(error).__name__)
-        self._tell(session, LogLevel.warn, _WHO + "{verb} {path} failed: {why}", fields)
+        self._tell(LogLevel.warn, _WHO + "{verb} {path} failed: {why}", fields)
 
-    def _tell(self, session: Session, level: Any, text: str, fields: dict[str, Any]) -> None:
-        """Make the event, for the log only while it gets few of them."""
-        if self._observers:
-            self._events.emit(level, text, **fields)
+    def _has_reader(self, session: Session) -> bool:
+        """Whether the next login or transfer is told to anybody: to make its event costs as much as a small part of it."""
         second = int(session.site.deadlines.seconds())
         if second != self._second:
             self._second, self._lines = second, 0
             if self._unwritten:
-                self._log.info("{site}: {count} more logins and transfers, not shown one by one", site=fields["site"], count=self._unwritten)
+                text = "{site}: {count} more logins and transfers, not shown one by one"
+                self._log.info(text, site=session.site.settings.name, count=self._unwritten)
                 self._unwritten = 0
         self._lines += 1
-        if self.log_commands or self._lines <= LINES_A_SECOND:
-            self._log.emit(level, text, **fields)
-        else:
+        self._is_written = self.log_commands or self._lines <= LINES_A_SECOND
+        if not self._is_written:
             self._unwritten += 1
+        return self._is_written or self._observers > 0
+
+    def _tell(self, level: Any, text: str, fields: dict[str, Any]) -> None:
+        if self._observers:
+            self._events.emit(level, text, **fields)
+        if self._is_written:
+            self._log.emit(level, text, **fields)
 
 
 def _who(session: Session) -> dict[str, Any]:

@@ -52,7 +52,8 @@ def _open(session: Session, announce: Callable[[int], Reply]) -> Reply | Corouti
     """Lease a passive port and tell the client which; a coroutine only when the pool makes it wait."""
     if not session.local:
         return _NO_IP
-    session.drop_data_port()
+    if session.data_port is not None:
+        session.drop_data_port()
     lease = session.site.pool.lease(session.interface, session.peer)
     if isinstance(lease, Deferred):
         return _open_later(session, lease, announce)
