@@ -181,6 +181,13 @@ class StartTests(Case):
         self.started(evolve(ONE, auto_start=False), TWO)
         self.assertEqual({(2122, "::")}, set(self.network))
 
+    def test_without_privileged_start(self) -> None:
+        """``twist`` starts services without the privileged part: the ports are bound all the same, once."""
+        server = self.server(SiteSettings(root=".", address="127.0.0.1", port=2121))
+        self.start(server)
+        self.assertEqual([(2121, "127.0.0.1")], list(self.network))
+        self.assertTrue(any("serving" in line for line in self.said))
+
     def test_cannot_bind(self) -> None:
         """One site that cannot be bound ends the start, with one line and status 1."""
         server = self.server(ONE, evolve(TWO, port=2121))

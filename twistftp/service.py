@@ -78,10 +78,8 @@ def makeService(options: Options) -> Server:
 
 class CannotStart(SystemExit, Exception):
     """
-    The start has failed; the text is one line.
-
-    Both bases are needed: as an ``Exception`` it makes ``twistd`` remove its pid file and tell the process that
-    waits for the daemon; as a ``SystemExit`` it then ends the command with status 1 and no traceback.
+    The start has failed; the text is one line. Both bases are needed: as an ``Exception`` it makes ``twistd`` remove its pid file
+    and tell the process that waits for the daemon; as a ``SystemExit`` it then ends the command with status 1 and no traceback.
     """
 
     def __init__(self, line: str) -> None:
@@ -187,10 +185,8 @@ class SiteService(Service):
 
     async def _rebind(self, old: SiteSettings, new: SiteSettings) -> None:
         """
-        New ports first, so that there is no moment without. Where that cannot be (one port, all addresses instead
-        of one), the old ones go first, and come back if the new ones cannot be had.
-
-        :raises CannotBind: the new ports cannot be opened, and the old ones are open.
+        New ports first, so that there is no moment without. Where that cannot be (one port, all addresses instead of one), the
+        old ones go first, and come back if the new ones cannot be had. :raises CannotBind: that is so.
         """
         try:
             ports, self.ports = self.server.open_ports(new, self.site), self.ports
@@ -236,6 +232,7 @@ class Server(MultiService):
         self.reactor, self.settings, self.pool = reactor, settings, pool
         self.make_portal, self.make_site = make_portal, make_site
         self._listen, self._reread, self._user, self._foreground = listen, reread, user, foreground
+        self._is_bound = False
         self._handlers: dict[int, Any] = {}
         self._stopped: Deferred[None] | None = None
         for site in settings.sites:
@@ -259,6 +256,7 @@ class Server(MultiService):
 
         :raises CannotStart: one cannot; why was told in one line.
         """
+        self._is_bound = True
         try:
             super().privilegedStartService()
             if self._user:
@@ -275,6 +273,8 @@ class Server(MultiService):
 
     def startService(self) -> None:
         """Obey signals from when the reactor runs (it sets its own handlers just before), and start the sites."""
+        if not self._is_bound:
+            self.privilegedStartService()  # ``twist``, unlike ``twistd``, knows no such start
         self.reactor.callWhenRunning(self._catch_signals)
         super().startService()
 

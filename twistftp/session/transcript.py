@@ -94,7 +94,7 @@ class Transcript:
         if not reply.is_positive:
             self._tell(LogLevel.warn, _WHO + "failed to log in", fields)
         else:
-            self._tell(LogLevel.info, _WHO + "logged in" + (" as {mail}" if mail else ""), fields)
+            self._tell(LogLevel.info, _WHO + "logged in" + (" ({mail})" if mail else ""), fields)
 
     def transfer(self, session: Session, transfer: Transfer, error: BaseException | None) -> None:
         """A transfer has ended, well (``error`` is ``None``) or not."""
@@ -104,7 +104,7 @@ class Transcript:
             **_who(session),
             "ftp_event": "transfer",
             "verb": transfer.verb,
-            "path": cleaned(transfer.what),
+            "path": printable(transfer.what),
             "octets": transfer.octets,
             "seconds": session.site.deadlines.seconds() - transfer.started,
             "cause": "",
@@ -114,7 +114,7 @@ class Transcript:
             return
         verdict: Verdict | None = getattr(error, "verdict", None) if isinstance(error, DataConnectionFailed) else None
         fields["cause"] = verdict.cause.name if verdict is not None else type(error).__name__
-        fields["why"] = verdict.text if verdict is not None else (str(error) or type(error).__name__)
+        fields["why"] = printable(verdict.text if verdict is not None else (str(error) or type(error).__name__))
         self._tell(LogLevel.warn, _WHO + "{verb} {path} failed: {why}", fields)
 
     def _has_reader(self, session: Session) -> bool:
