@@ -157,6 +157,7 @@ class SendFileTests(DataCase):
     @inlineCallbacks
     def test_cold_file(self):
         """A block that is not in memory is read ahead, and nothing is sent meanwhile."""
+        self.patch(sending, "BLOCK", 1 << 20)
         content = os.urandom(3 << 20)
         file = self.file(content)
         file.cold = {0, 1 << 20}

@@ -27,6 +27,7 @@ __all__ = ["LocalFile", "open_local_file", "open_plain"]
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _CAN_ASK = hasattr(os, "preadv") and hasattr(os, "RWF_NOWAIT")
 _RWF_NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
+_STRIDE = 1 << 20  # octets between two that are asked for: what is in memory is there in larger pieces as a rule
 _PIECE = 256 * 1024  # octets that a thread reads at once while it warms a file
 _scratch = threading.local()
 
@@ -98,7 +99,7 @@ class LocalFile(Held):
         return self._use_in(self._in_thread, self._read, offset, count)
 
     def is_cached(self, offset: int, count: int) -> bool:
-        """As in ``IOpenFile``: asks for the first and the last octet of the block. :raises ValueError: it is closed."""
+        """As in ``IOpenFile``: asks for one octet in each MiB and for the last one. :raises ValueError: it is closed."""
         if self._is_closed:
             raise ValueError("the file is closed")
         last = min(offset + count, self.size) - 1
@@ -107,7 +108,7 @@ class LocalFile(Held):
         if not self._can_tell:
             return False
         octet = memoryview(bytearray(1))
-        return self._read_now(octet, offset) >= 0 and (last == offset or self._read_now(octet, last) >= 0)
+        return all(self._read_now(octet, position) >= 0 for position in (*range(offset, last, _STRIDE), last))
 
     def warm(self, offset: int, count: int) -> Deferred[None]:
         """As in ``IOpenFile``. :raises ValueError: it is closed."""

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HAS_SENDFILE", "SMALL", "FileSource", "PullSender", "SendfileSender", "Sender", "WriteThroughSender"]
 
-BLOCK = 1 << 20
-"""Octets a ``sendfile`` call: the socket's buffer is the real limit."""
+BLOCK = 1 << 22
+"""Octets a ``sendfile`` call, a millisecond's worth at most: over a network the socket's buffer is the real limit."""
 CHUNK = 1 << 18
 """Octets read at a time where sendfile does not apply, and those after which the reactor gets its turn."""
 SMALL = 1 << 16
