@@ -30,6 +30,8 @@ from twistftp.wire.addresses import fold_address
 
 __all__ = ["PassivePool", "PoolCounters"]
 
+QUIET = 1.0
+"""Seconds between two lines about strangers."""
 IDLE = 10.0
 """Seconds without any lease after which the open ports are closed."""
 
@@ -88,6 +90,7 @@ class PassivePool:
         self._waiters: dict[tuple[str, str], deque[_Waiter]] = {}
         self._connections: set[DataConnection] = set()
         self._idle_at = 0.0
+        self._quiet_until = 0.0  # before that, no line about a stranger
         self._emptied: Deferred[None] | None = None
         self.ports = ports
 
@@ -159,9 +162,13 @@ class PassivePool:
         return connection
 
     def stranger(self, listener: PassiveListener, address: str) -> None:
-        """A connection was dropped: count it."""
+        """A connection was dropped: count it, and say so, though not to every knock of a port scan."""
         self.counters.strangers += 1
-        self._log.info("A connection from {address} to passive port {port} belongs to no client there.", address=address, port=listener.port)
+        now = self.deadlines.seconds()
+        if now >= self._quiet_until:
+            self._quiet_until = now + QUIET
+            text = "A connection from {address} to passive port {port} belongs to no client there ({count} such so far)."
+            self._log.info(text, address=address, port=listener.port, count=self.counters.strangers)
 
     def lease_ended(self, listener: PassiveListener, lease: Lease, is_used: bool) -> None:
         """A place on a port is free: for a client that waits, else kept warm for a while."""
