@@ -1,0 +1,265 @@
+"""
+Compares twistftp with vsftpd, pyftpdlib and Twisted's stock FTP server on anonymous read-only work, and prints the README's table of figures.
+
+    python bench/compare.py --setup DIR                    once: the peers, and a tree to serve (1.2 GB)
+    python bench/compare.py --dir DIR [--only twistftp,vsftpd] [--work login,noop] [--repeat 3] [--quick]
+
+Not here: how a server is started and ended (``servers``), counted (``accounting``) and asked (``load``); any figure of a run.
+Progress goes to standard error and the tables to standard output. README.md beside this file says how to read them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import select
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from servers import SERVERS, Place, Server, Unavailable, set_up
+from table import MEASURES, Figures, Results, table
+
+_LOAD = Path(__file__).resolve().with_name("load.py")
+_ROUND_LIMIT = 180.0  # seconds
+_SETTLE = 0.3  # seconds until what ended sessions and starting leave behind is done
+_GB = 1e9
+
+
+class WorkFailed(Exception):
+    """A round came to nothing; the text says why."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """Something to ask of a server: ``clients`` at once, each ``count`` times."""
+
+    title: str
+    unit: str
+    kind: str
+    clients: int = 1
+    count: int = 1
+    path: str = "/"
+    expect: int = 0
+
+    def divided(self, by: int) -> Work:
+        """The same with fewer operations; fewer clients where each has one only."""
+        return replace(self, count=max(1, self.count // by)) if self.count > 1 else replace(self, clients=max(1, self.clients // by))
+
+
+WORKS = {
+    "start": Work("start", "start", "start"),
+    "login": Work("log in and out, 20 clients", "session", "login", 20, 50),
+    "login300": Work("log in and out, 300 at once", "session", "login", 300),
+    "noop": Work("NOOP, 1 client", "command", "noop", 1, 5000),
+    "noop50": Work("NOOP, 50 clients", "command", "noop", 50, 200),
+    "pipe": Work("NOOP, pipelined", "command", "pipe", 1, 5000),
+    "small": Work("PASV + RETR 1 KiB, 1 client", "file", "retr", 1, 500, "/1k.bin", 1 << 10),
+    "small50": Work("PASV + RETR 1 KiB, 50 clients", "file", "retr", 50, 40, "/1k.bin", 1 << 10),
+    "big": Work("RETR 1 GiB, 1 client", "GB", "retr", 1, 1, "/1g.bin", 1 << 30),
+    "big20": Work("RETR 10 MiB, 20 clients", "GB", "retr", 20, 10, "/10m.bin", 10 << 20),
+    "list1k": Work("LIST 1 000 entries", "listing", "list", 1, 30, "/dir1k", 1000),
+    "list20k": Work("LIST 20 000 entries", "listing", "list", 1, 3, "/dir20k", 20000),
+    "mlsd1k": Work("MLSD 1 000 entries", "listing", "mlsd", 1, 30, "/dir1k", 1000),
+    "idle": Work("idle sessions", "session", "idle", 1, 1000),
+}
+
+
+# --- measuring -----------------------------------------------------------------------------------------------------------------------------------
+
+
+class Load:
+    """The process of the load generator, which ends with the block."""
+
+    def __init__(self, work: Work, port: int) -> None:
+        words = [work.kind, "--port", port, "--clients", work.clients, "--count", work.count, "--path", work.path, "--expect", work.expect]
+        self._command = [sys.executable, str(_LOAD), *map(str, words)]
+
+    def __enter__(self) -> Load:
+        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._to, self._from = self._process.stdin, self._process.stdout
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._to.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(5)
+        self._from.close()
+
+    def answer(self) -> dict[str, Any]:
+        """Its next line; it writes one at a time and waits for us then."""
+        if not select.select([self._from], [], [], _ROUND_LIMIT)[0]:
+            raise WorkFailed(f"no end within {_ROUND_LIMIT:.0f} s")
+        line = self._from.readline()
+        found: dict[str, Any] = json.loads(line) if line else {"failed": "the load generator ended"}
+        if "failed" in found:
+            raise WorkFailed(found["failed"])
+        return found
+
+    def round(self) -> dict[str, Any]:
+        """Play a round."""
+        self._to.write(b"go\n")
+        self._to.flush()
+        return self.answer()
+
+
+def _starts(make: Callable[[], Server], work: Work, rounds: int) -> list[Figures]:
+    """One start more than asked for: the first may have to compile modules."""
+    found = []
+    for _ in range(rounds + 1):
+        with make() as server:
+            found.append({"start": server.seconds_to_start, "cpu": server.cpu()})
+    return found[1:]
+
+
+def _idle_sessions(make: Callable[[], Server], work: Work, rounds: int) -> list[Figures]:
+    """Each time with a server of its own, which has served a session before."""
+    found = []
+    for _ in range(rounds):
+        with make() as server, Load(work, server.port) as load:
+            load.answer()
+            time.sleep(_SETTLE)
+            before = server.memory_kib()
+            operations = load.round()["operations"]
+            time.sleep(_SETTLE)
+            found.append({"memory": (server.memory_kib() - before) / operations})
+    return found
+
+
+def _operations(make: Callable[[], Server], work: Work, rounds: int) -> list[Figures]:
+    """All rounds with one server and, but for logins, with sessions that exist before the clock runs."""
+    found = []
+    with make() as server, Load(work, server.port) as load:
+        try:
+            load.answer()
+            for _ in range(rounds):
+                time.sleep(_SETTLE)
+                before = server.cpu()
+                result = load.round()
+                time.sleep(_SETTLE)
+                amount = result["octets"] / _GB if work.unit == "GB" else result["operations"]
+                figures = {"cpu": (server.cpu() - before) / amount, "rate": amount / result["seconds"]}
+                if result["p99"] is not None:
+                    figures["p99"] = result["p99"]
+                found.append(figures)
+        except WorkFailed as error:
+            raise WorkFailed(f"the server ended: {server.last_words()}" if server.ended else str(error)) from None
+    return found
+
+
+_MEASURERS = {"start": _starts, "idle": _idle_sessions}
+
+
+def measure(name: str, work: Work, rounds: int, make: Callable[[], Server]) -> Figures | str:
+    """The medians of all rounds, or why there are none."""
+    try:
+        found = _MEASURERS.get(work.kind, _operations)(make, work, rounds)
+    except (WorkFailed, Unavailable, OSError, subprocess.SubprocessError) as error:
+        return str(error) or type(error).__name__
+    return {measured: statistics.median(figures[measured] for figures in found) for measured in found[0]}
+
+
+# --- the command line ----------------------------------------------------------------------------------------------------------------------------
+
+
+def _names(known: dict[str, Any]) -> Callable[[str], list[str]]:
+    def names(text: str) -> list[str]:
+        if unknown := [name for name in text.split(",") if name not in known]:
+            raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: not one of {', '.join(known)}")
+        return text.split(",")
+
+    return names
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 100:
+        raise argparse.ArgumentTypeError("from 1 to 100")
+    return number
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--setup", metavar="DIR", type=Path, help="install the peers and make the tree, then end")
+    parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()) / "twistftp-compare", help="what --setup was given (%(default)s)")
+    parser.add_argument("--only", type=_names(SERVERS), default=list(SERVERS), metavar="NAMES", help=f"of {','.join(SERVERS)}")
+    parser.add_argument("--work", type=_names(WORKS), default=list(WORKS), metavar="NAMES", help=f"of {','.join(WORKS)}")
+    parser.add_argument("--repeat", type=_positive, default=3, metavar="N", help="rounds, of which the medians are shown (3)")
+    parser.add_argument("--quick", action="store_true", help="divide the counts by 20: to see that all works, not to quote")
+    parser.add_argument("--proc", action="store_true", help="read /proc even where a cgroup could be made")
+    return parser.parse_args()
+
+
+def _said(outcome: Figures | str) -> str:
+    if isinstance(outcome, str):
+        return f"FAILED: {outcome}"
+    return ", ".join(f"{measured} {MEASURES[measured].text(value)}" for measured, value in outcome.items())
+
+
+def _conditions(methods: set[str], greetings: dict[str, str], options: argparse.Namespace) -> list[str]:
+    """Under which the figures came about."""
+    cpu = Path("/proc/cpuinfo").read_text() if os.path.exists("/proc/cpuinfo") else ""
+    model = next((line.partition(":")[2].strip() for line in cpu.splitlines() if line.startswith("model name")), platform.machine())
+    facts = [
+        f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} × {model}, Linux {platform.release()}, Python {platform.python_version()}",
+        f"load average {os.getloadavg()[0]:.1f}",
+        f"medians of {options.repeat}{', counts divided by 20' if options.quick else ''}",
+        f"CPU by {' and '.join(sorted(methods))}",
+        "greetings: " + ", ".join(f"{name} “{greeting}”" for name, greeting in greetings.items()),
+    ]
+    return ["; ".join(facts) + ".", ""]
+
+
+def main() -> None:
+    """Every work with every server in turn, then the tables."""
+    options = _options()
+    if options.setup:
+        set_up(Place(options.setup.resolve()))
+        return
+    place = Place(options.dir.resolve())
+    if not place.root.exists():
+        sys.exit(f"{place.root} does not exist: run with --setup {place.directory} first")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # so that the servers are ended too
+    results: Results = {name: {} for name in options.work}
+    methods: set[str] = set()
+    greetings: dict[str, str] = {}
+    for work_name in options.work:
+        work = WORKS[work_name].divided(20) if options.quick else WORKS[work_name]
+        for name in options.only:  # the servers take turns in each work, so that slow times of a shared machine hit all
+            made: list[Server] = []
+
+            def make(name: str = name, made: list[Server] = made) -> Server:
+                made.append(Server(name, place, proc=options.proc))
+                return made[-1]
+
+            outcome = results[work_name][name] = measure(name, work, options.repeat, make)
+            if made and made[-1].greeting:
+                methods.add(made[-1].account.method)
+                greetings[name] = made[-1].greeting
+            print(f"{work_name:9} {name:10} {_said(outcome)}", file=sys.stderr, flush=True)
+    titles = {name: (WORKS[name].title, WORKS[name].unit) for name in options.work}
+    print("\n".join(_conditions(methods, greetings, options)))
+    for line in (line for measured in MEASURES for line in table(measured, options.only, titles, results)):
+        print(line)
+    failures = [
+        f"- {WORKS[work].title}, {name}: {outcome}" for work, row in results.items() for name, outcome in row.items() if isinstance(outcome, str)
+    ]
+    if failures:
+        print("\n".join(["FAILED:", "", *failures]))
+
+
+if __name__ == "__main__":
+    main()
