@@ -47,7 +47,7 @@ class FTPSite(FTPFactory):
     :param reactor: the reactor; ``None`` means the installed one.
     """
 
-    protocol = ServerPI
+    protocol: type[Protocol] = ServerPI  # type: ignore[assignment]  # not Twisted's own FTP
     noisy = False
     verbs = VERBS
     site_verbs = SITE_VERBS

@@ -15,6 +15,7 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
 from twistftp.policy.diagnosis import Cause
+from twistftp.session.backlog import LARGEST, Backlog
 from twistftp.session.dispatch import LINE_TOO_LONG, dispatch, unknown
 from twistftp.session.driver import drive
 from twistftp.session.failures import INTERNAL_ERROR, is_expected, reply_for
@@ -32,8 +33,6 @@ from twistftp.wire.states import Login
 
 __all__ = ["ServerPI"]
 
-_QUEUED_LINES = 256  # lines that wait behind a transfer before reading pauses (PROTOCOL P-PIPE-4) …
-_QUEUED_OCTETS = 64 * 1024  # … and octets
 _ONE_LINE = 64  # octets that are usually one command; where more came at once there are replies to gather
 _LINES_A_TURN = 128  # lines of one client after which the others have their turn
 _CLOSE_WAIT = 5.0  # seconds that a closed connection may take to go (P-TIME-8)
@@ -47,7 +46,7 @@ class ServerPI(Protocol):
     """
     One client's control connection, made by ``site``, the :class:`twistftp.site.FTPSite`; ``peer`` is the client's address.
 
-    At most one command runs at a time. Lines that come meanwhile wait in ``_queue``, except what acts at once during a
+    At most one command runs at a time. Lines that come meanwhile wait in ``_backlog``, except what acts at once during a
     transfer (``while_busy``).
     """
 
@@ -56,8 +55,7 @@ class ServerPI(Protocol):
         self._identifier = identifier
         self.peer = peer
         self._splitter = LineSplitter(site.settings.limits.max_command_line)
-        self._queue: list[bytes | Oversize] = []
-        self._queued_octets = 0
+        self._backlog = Backlog()
         self._running: Deferred[Reply] | None = None  # the command that has to wait for something
         self._command: tuple[Command | None, bytes, float] | None = None  # the one that runs: verb, line, start
         self._asked: Transfer | None = None  # the transfer that has been asked for its status before its 150
@@ -90,17 +88,14 @@ class ServerPI(Protocol):
         """Whatever ran ends; file, port and avatar are let go (PROTOCOL P-GEN-15, P-DX-13)."""
         self._is_lost = self._is_closing = True
         self._outlet.close()
-        self._queue.clear()
+        self._backlog.clear()
         self._splitter.clear()
         session = self.session
         if session.transfer is not None:
             session.transfer.abort(Cause.CLOSING)
         if self._running is not None:
             self._running.cancel()
-        try:
-            session.log_out()
-        except Exception:
-            self.site.log.failure("logout of {user} failed", user=session.user)
+        session.log_out()
         self.site.deadlines.forget(self)
         self.site.disconnected(self)
 
@@ -112,7 +107,7 @@ class ServerPI(Protocol):
             self._abort()
             return
         self._idle_since = self.site.deadlines.seconds()
-        if self._running is None and not self._queue and self._outlet.is_open:
+        if self._running is None and not self._backlog and self._outlet.is_open:
             line = self._splitter.whole_line(data)
             if line is not None:
                 self._run_line(line)
@@ -127,11 +122,8 @@ class ServerPI(Protocol):
     # -- lines ---------------------------------------------------------------------------------------------------------------------------
 
     def _next_line(self) -> bytes | Oversize | None:
-        if self._queue:
-            line = self._queue.pop(0)
-            if type(line) is bytes:
-                self._queued_octets -= len(line)
-            return line
+        if self._backlog:
+            return self._backlog.take()
         if not self._splitter.pending:
             return None
         line = self._splitter.next_line()
@@ -145,7 +137,7 @@ class ServerPI(Protocol):
         if self._is_advancing:
             return
         self._is_advancing = True
-        if self._queue or self._splitter.pending > _ONE_LINE:
+        if self._backlog or self._splitter.pending > _ONE_LINE:
             self._outlet.cork()
         lines = 0
         try:
@@ -173,24 +165,14 @@ class ServerPI(Protocol):
     def _look_ahead(self) -> None:
         """During a transfer: queue what arrives, act on ABOR and STAT (PROTOCOL P-PIPE-2, P-PIPE-3)."""
         try:
-            while self.session.transfer is not None and not (self._abort_awaited or self._is_queue_full) and self._splitter.pending:
+            while self.session.transfer is not None and not (self._abort_awaited or self._backlog.is_full) and self._splitter.pending:
                 line = self._splitter.next_line()
                 if line is None:
                     break
-                if isinstance(line, bytes) and self._acts_at_once(line):
-                    continue
-                self._enqueue(line)
+                if isinstance(line, Oversize) or not self._acts_at_once(line):
+                    self._backlog.add(line)
         except Flood:
             self._send(_FLOOD)
-
-    def _enqueue(self, line: bytes | Oversize) -> None:
-        self._queue.append(line)
-        if type(line) is bytes:
-            self._queued_octets += len(line)
-
-    @property
-    def _is_queue_full(self) -> bool:
-        return len(self._queue) >= _QUEUED_LINES or self._queued_octets >= _QUEUED_OCTETS
 
     def _acts_at_once(self, line: bytes) -> bool:
         """Whether a line that came during a transfer has been answered; ABOR acts at once and is answered in its turn."""
@@ -201,10 +183,10 @@ class ServerPI(Protocol):
             return False
         if verb == "ABOR":
             self._abort_awaited = True  # what comes behind it is looked at when it has been answered
-            self._enqueue(line)
+            self._backlog.add(line)
             transfer.abort(Cause.ABORTED)
             return True
-        if self._queue or argument:
+        if self._backlog or argument:
             return False
         answer = partial(self._answer_at_once, command, line, self._idle_since)
         if transfer.is_begun:
@@ -265,7 +247,9 @@ class ServerPI(Protocol):
 
     def _reply_to(self, error: BaseException, failure: Failure | None = None) -> Reply:
         if not is_expected(error):
-            self.site.log.failure("unexpected error in {line!r}", failure or Failure(), line=self.site.transcript.shown(self.session, *self._command_words()))
+            self.site.log.failure(
+                "unexpected error in {line!r}", failure or Failure(), line=self.site.transcript.shown(self.session, *self._command_words())
+            )
         _, _, argument = (self._command[1] if self._command else b"").lstrip(b" ").partition(b" ")
         path = decode_name(argument) or join(self.session.cwd)
         return reply_for(error, path) if isinstance(error, Exception) else INTERNAL_ERROR
@@ -288,8 +272,8 @@ class ServerPI(Protocol):
             if self._asked is not None:
                 asked, self._asked = self._asked, None
                 if not asked.is_begun:  # no 150 came: each STAT is answered in its turn
-                    self._queue[:0] = [b"STAT"] * len(asked.status_wanted)
-                    self._queued_octets += 4 * len(asked.status_wanted)
+                    for _ in asked.status_wanted:
+                        self._backlog.put_first(b"STAT")
             if was_waiting:
                 self._idle_since = self.site.deadlines.seconds()
                 self.site.command_ended(self)
@@ -318,7 +302,7 @@ class ServerPI(Protocol):
         self._outlet.uncork()
         self._outlet.close()
         self._is_closing = True
-        self._queue.clear()
+        self._backlog.clear()
         self._splitter.clear()
         if self.session.transfer is not None:
             self.session.transfer.abort(Cause.CLOSING)
@@ -378,7 +362,7 @@ class ServerPI(Protocol):
         """Stop reading while too much waits, so that memory is bounded and TCP slows the client down (PROTOCOL P-PIPE-4)."""
         if self._is_closing:
             return
-        full = self._is_queue_full or self._splitter.pending >= _QUEUED_OCTETS or self._outlet.is_blocked
+        full = self._backlog.is_full or self._splitter.pending >= LARGEST or self._outlet.is_blocked
         if full and self._is_reading:
             self._is_reading = False
             self.transport.pauseProducing()  # type: ignore[union-attr]

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from twistftp.wire.addresses import fold_address
 from twistftp.session.transcript import printable
+from twistftp.wire.addresses import fold_address
 from twistftp.wire.entries import DEFAULT_FACTS
 from twistftp.wire.paths import Path
 from twistftp.wire.states import Keeps, Login
@@ -147,7 +147,9 @@ class Session:
             try:
                 logout()
             except Exception:  # a realm's own code
-                self.site.log.failure("{site} #{session}: logout of {user} failed", site=self.site.settings.name, session=self.identifier, user=printable(user, 64))
+                self.site.log.failure(
+                    "{site} #{session}: logout of {user} failed", site=self.site.settings.name, session=self.identifier, user=printable(user, 64)
+                )
 
     def reinitialize(self) -> None:
         """REIN: as freshly connected (RFC 959 §4.1.1)."""

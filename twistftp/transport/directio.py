@@ -174,7 +174,7 @@ class DirectIO(tcp.Connection):
 
         :return: whether it was closed.
         """
-        if _QUEUED is None or not self._writeDisconnected or not self.connected:
+        if _QUEUED is None or _UNREAD is None or not self._writeDisconnected or not self.connected:
             return False
         descriptor = self.socket.fileno()
         try:

@@ -33,7 +33,7 @@ class _Heads(dict[tuple[int, int, str, str], bytes]):
         return head
 
 
-class _Dates(dict[int, bytes]):
+class _Dates(dict[float, bytes]):
     """The date columns, by the second of modification, as one ``now`` shows them."""
 
     def __init__(self, now: float, offset: float) -> None:
@@ -41,7 +41,7 @@ class _Dates(dict[int, bytes]):
         self._now = now + offset
         self._offset = offset
 
-    def __missing__(self, second: int) -> bytes:
+    def __missing__(self, second: float) -> bytes:
         if len(self) >= _MOST:
             self.clear()
         shown = self[second] = unix_date(second + self._offset, self._now).encode("ascii")

@@ -37,7 +37,9 @@ def refuse(session: Session, name: str) -> Reply:
 
 
 for _verb, (_is_transfer, _rfc) in _VERBS.items():
-    changes.command(_verb, _NAME, is_transfer=_is_transfer, keeps=Keeps.NOTHING, rfc=_rfc, help="not allowed: this site is read-only", is_offered=False)(refuse)
+    changes.command(
+        _verb, _NAME, is_transfer=_is_transfer, keeps=Keeps.NOTHING, rfc=_rfc, help="not allowed: this site is read-only", is_offered=False
+    )(refuse)
 
 
 @changes.command("SMNT", _NAME, rfc="959 §4.1.1", help="not supported", is_offered=False)

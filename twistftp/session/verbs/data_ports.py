@@ -36,7 +36,9 @@ def passive(session: Session, _: None) -> Reply | Coroutine[Any, Any, Reply]:
     return _open(session, lambda port: Reply.of(227, encode_227(session.local, port)))
 
 
-@data_ports.command("EPSV", word("[1|2|ALL]", optional=True), keeps=Keeps.RESTART, rfc="2428 §3", feat="EPSV", help="open a passive port (IPv4 and IPv6)")
+@data_ports.command(
+    "EPSV", word("[1|2|ALL]", optional=True), keeps=Keeps.RESTART, rfc="2428 §3", feat="EPSV", help="open a passive port (IPv4 and IPv6)"
+)
 def extended_passive(session: Session, value: str) -> Reply | Coroutine[Any, Any, Reply]:
     """``EPSV ALL`` is answered 200, never 229: connection tracking drops a 229 without a port (PROTOCOL P-EPSV-3)."""
     if value.upper() == "ALL":
@@ -79,7 +81,14 @@ def port(session: Session, value: str) -> Reply:
     return _target(session, "PORT", value, parse_port)
 
 
-@data_ports.command("EPRT", word("<d>1|2<d>address<d>port<d>"), keeps=Keeps.RESTART, rfc="2428 §2", feat=_offers_active("EPRT"), help="name an address to connect to (IPv4, IPv6)")
+@data_ports.command(
+    "EPRT",
+    word("<d>1|2<d>address<d>port<d>"),
+    keeps=Keeps.RESTART,
+    rfc="2428 §2",
+    feat=_offers_active("EPRT"),
+    help="name an address to connect to (IPv4, IPv6)",
+)
 def extended_port(session: Session, value: str) -> Reply:
     """The address is compared by value, whatever its spelling."""
     if session.epsv_all:

@@ -51,7 +51,7 @@ async def size(session: Session, name: str) -> Reply:
 async def converted_length(file: Any) -> int:
     """The octets that TYPE A makes of an ``IOpenFile``, as long as it was when it was opened."""
     converter, total, offset = ToNVT(), 0, 0
-    while data := await settled(file.read_at(offset, min(_BLOCK, file.size - offset))):
+    while offset < file.size and (data := await settled(file.read_at(offset, min(_BLOCK, file.size - offset)))):
         offset += len(data)
         total += len(converter.convert(data))
     return total

@@ -65,7 +65,9 @@ def system(session: Session, _: None) -> Reply:
     return _SYSTEMS[session.site.settings.directory_browse.style]
 
 
-@information.command("NOOP", NOTHING, needs=Needs.NOTHING, keeps=Keeps.RENAME | Keeps.RESTART, rfc="959 §4.1.3", help="do nothing; keeps the session alive")
+@information.command(
+    "NOOP", NOTHING, needs=Needs.NOTHING, keeps=Keeps.RENAME | Keeps.RESTART, rfc="959 §4.1.3", help="do nothing; keeps the session alive"
+)
 def nothing(session: Session, _: None) -> Reply:
     """Resets the idle timer, as any command does."""
     return _OK
@@ -84,7 +86,12 @@ def _state(session: Session) -> list[str]:
 
 
 @information.command(
-    "STAT", OPTIONAL_PATHNAME, keeps=Keeps.RENAME | Keeps.RESTART, while_busy=True, rfc="959 §4.1.3", help="show the session's state, or list a path here"
+    "STAT",
+    OPTIONAL_PATHNAME,
+    keeps=Keeps.RENAME | Keeps.RESTART,
+    while_busy=True,
+    rfc="959 §4.1.3",
+    help="show the session's state, or list a path here",
 )
 def status(session: Session, text: str) -> Reply | Coroutine[Any, Any, Reply]:
     """During a transfer the interpreter answers it with the progress (PROTOCOL P-STAT-2)."""

@@ -33,6 +33,7 @@ listings = CommandGroup("Listings")
 _NO_FILES = Reply.of(450, "No files found.")
 _NOT_A_DIRECTORY = "Not a directory"
 _STATUS_LINES = 2000  # a reply is kept in memory: a larger directory is for LIST (PROTOCOL P-STAT-3, P-SEC-10)
+_LONGEST = 8192  # octets of such a line
 
 Render = Callable[[list[Entry]], bytes]
 
@@ -75,7 +76,7 @@ async def status_of(session: Session, text: str) -> Reply:
     finally:
         listing.close()
     code = 213 if isinstance(listing, _Fixed) and listing.is_single else 212
-    return Reply.listing(code, f"Status of {cleaned(shown)}:", [line.replace("\r", "?") for line in lines], "End of status.")
+    return Reply.listing(code, f"Status of {cleaned(shown)}:", [cleaned(line, _LONGEST) for line in lines], "End of status.")
 
 
 async def _select(session: Session, text: str) -> tuple[str, str, Any]:
@@ -202,8 +203,10 @@ class _LongSource:
 async def _send(session: Session, verb: str, shown: str, listing: Any, render: Render) -> Reply:
     """Send a listing. ``UnixForm.lines``, the form of most, is left to the listing where that can do it."""
     form = getattr(render, "__self__", None)
-    makes_lines = isinstance(form, UnixForm) and ILongListing.providedBy(listing)
-    source = _LongSource(listing, form) if makes_lines else _ListingSource(listing, render)
+    if isinstance(form, UnixForm) and ILongListing.providedBy(listing):
+        source: _LongSource | _ListingSource = _LongSource(listing, form)
+    else:
+        source = _ListingSource(listing, render)
     try:
         return await send_over_data(session, verb, shown, lambda connection: connection.send(source))
     finally:

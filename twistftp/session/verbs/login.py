@@ -36,6 +36,7 @@ _TOO_MANY_FAILURES = Reply.of(421, "Too many failed logins.", closes=True)
 _USER_FIRST = Reply.of(503, "Log in with USER first.")
 _ALREADY = Reply.of(503, "Already logged in; send USER first.")
 
+
 class _ClientGone(Exception):
     """The connection was lost while a checker thought; unlike ``CancelledError``, no checker can fail with it."""
 
@@ -74,7 +75,9 @@ async def password(session: Session, given: bytes) -> Reply:
     except _ClientGone:
         raise CancelledError from None
     except Exception:
-        site.log.failure("{site} #{session}: login of {user} ended in an error", site=site.settings.name, session=session.identifier, user=printable(name, 64))
+        site.log.failure(
+            "{site} #{session}: login of {user} ended in an error", site=site.settings.name, session=session.identifier, user=printable(name, 64)
+        )
         reply = _LOGIN_BROKEN
     else:
         session.log_in(name, store, logout)
@@ -100,8 +103,9 @@ async def _authenticate(session: Session, name: str, given: bytes) -> _Avatar:
         if not authentication.anonymous:
             raise UnauthorizedLogin
         return await _guarded(portal.login(Anonymous(), None, IFTPShell))
+    words: Any = (name, decode_name(given))  # Twisted's own FTP hands out text, its annotations say octets
     try:
-        return await _guarded(portal.login(UsernamePassword(name, decode_name(given)), None, IFTPShell))
+        return await _guarded(portal.login(UsernamePassword(*words), None, IFTPShell))
     except _ClientGone:
         raise
     except Exception as as_text:
@@ -184,7 +188,11 @@ def host(session: Session, name: str) -> Reply:
 
 def _is_host_name(name: str) -> bool:
     labels = name.rstrip(".").split(".")
-    return name.isascii() and len(name) <= 255 and all(label and len(label) <= 63 and label.replace("-", "a").replace("_", "a").isalnum() for label in labels)
+    return (
+        name.isascii()
+        and len(name) <= 255
+        and all(label and len(label) <= 63 and label.replace("-", "a").replace("_", "a").isalnum() for label in labels)
+    )
 
 
 @login.command("CLNT", text("<name>"), needs=Needs.NOTHING, rfc="(none)", feat="CLNT", help="name the client program")
@@ -194,7 +202,9 @@ def client(session: Session, name: str) -> Reply:
     return Reply.of(200, "Noted.")
 
 
-@login.command("CSID", text("<name=value;...>"), needs=Needs.NOTHING, rfc="draft-peterson-streamlined-ftp", feat="CSID", help="exchange client and server names")
+@login.command(
+    "CSID", text("<name=value;...>"), needs=Needs.NOTHING, rfc="draft-peterson-streamlined-ftp", feat="CSID", help="exchange client and server names"
+)
 def identify(session: Session, facts: str) -> Reply:
     """The version is withheld (PROTOCOL P-SEC-16)."""
     session.client = cleaned(facts, 128)

@@ -66,7 +66,9 @@ def _restarts(session: Session) -> str | None:
     return "REST STREAM" if session.store is None or session.store.restartable else None
 
 
-@parameters.command("REST", Argument("<byte offset>", NUMBER.parse), keeps=Keeps.RESTART, rfc="3659 §5", feat=_restarts, help="start the next transfer at an offset")
+@parameters.command(
+    "REST", Argument("<byte offset>", NUMBER.parse), keeps=Keeps.RESTART, rfc="3659 §5", feat=_restarts, help="start the next transfer at an offset"
+)
 def restart(session: Session, offset: int) -> Reply:
     """Not compared with any file here: the transfer does that (PROTOCOL P-REST-1)."""
     if not session.store.restartable:
@@ -88,7 +90,9 @@ def allocate(session: Session, size: int) -> Reply:
     return Reply.of(202, "No allocation is needed.")
 
 
-@parameters.command("OPTS", word("<name> [<value>]"), needs=Needs.NOTHING, keeps=Keeps.RESTART, rfc="2389 §4", help="set an option: UTF8 ON, MLST <facts>")
+@parameters.command(
+    "OPTS", word("<name> [<value>]"), needs=Needs.NOTHING, keeps=Keeps.RESTART, rfc="2389 §4", help="set an option: UTF8 ON, MLST <facts>"
+)
 def options(session: Session, value: str) -> Reply:
     """One handler an option; Windows' ftp.exe sends UTF8 ON before it logs in (PROTOCOL P-GEN-10)."""
     name, _, rest = value.partition(" ")
@@ -122,7 +126,9 @@ _OPTIONS: dict[str, Callable[[Session, str], Reply]] = {"UTF8": _option_utf8, "U
 _TAG = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*", re.ASCII)
 
 
-@parameters.command("LANG", word("[<tag>]", optional=True), needs=Needs.NOTHING, rfc="2640 §4", feat="LANG EN*", help="choose the language of replies: EN")
+@parameters.command(
+    "LANG", word("[<tag>]", optional=True), needs=Needs.NOTHING, rfc="2640 §4", feat="LANG EN*", help="choose the language of replies: EN"
+)
 def language(session: Session, tag: str) -> Reply:
     """Replies are in English."""
     if tag and not _TAG.fullmatch(tag):

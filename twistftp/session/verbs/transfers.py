@@ -75,18 +75,17 @@ class _TextSource:
 
     def read(self) -> Any:
         """The next converted octets, at once when the file gives its own at once."""
-        while True:
+        while self._offset < self._file.size:
             data = self._file.read_at(self._offset, min(_BLOCK, self._file.size - self._offset))
             if not isinstance(data, bytes):
-                return data.addCallback(lambda octets: self._convert(octets) or (self.read() if octets else b""))
-            if (converted := self._convert(data)) or not data:
+                return data.addCallback(lambda octets: self._convert(octets) or self.read())
+            if converted := self._convert(data):
                 return converted
+        return b""
 
     def _convert(self, data: bytes) -> bytes:
         if not data:
-            if self._offset < self._file.size:
-                raise ShortFile
-            return b""
+            raise ShortFile
         self._offset += len(data)
         converted = self._converter.convert(data)
         if self._skip:
