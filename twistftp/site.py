@@ -22,7 +22,6 @@ from twistftp.policy.diagnosis import Cause
 from twistftp.policy.settings import SiteSettings
 from twistftp.session.interpreter import ServerPI
 from twistftp.session.refusal import Refusal
-from twistftp.session.session import Session
 from twistftp.session.transcript import Transcript
 from twistftp.session.verbs.table import SITE_VERBS, VERBS
 from twistftp.transport.deadlines import Deadlines
@@ -176,12 +175,6 @@ class FTPSite(FTPFactory):
             self._drained.callback(None)
 
     # -- for the verbs -------------------------------------------------------------------------------------------------------------------
-
-    def restart_login_clock(self, session: Session) -> None:
-        """REIN, or USER after a login: the client has the whole time to log in again."""
-        for interpreter in self.sessions:
-            if interpreter.session is session:
-                interpreter.restart_login_clock()
 
     def now(self) -> float:
         """Seconds since 1970, for the dates of listings."""

@@ -77,7 +77,7 @@ class LineTests(SynchronousTestCase):
         d = Dialogue(self)
         for _ in range(20):
             d.send(b"x" * 65536)
-            self.assertLess(d.pi._splitter.pending, 100_000)
+            self.assertLess(d.pi._intake.octets, 100_000)
         self.assertEqual([421], [int(reply[:3]) for reply in d.hear()])
         self.assertTrue(d.is_closing)
 
@@ -194,7 +194,7 @@ class PipeliningTests(SynchronousTestCase):
             d.turn()
         self.assertLess(sent, len(octets))
         self.assertLess(len(d.transport.dataBuffer), 2 * 65536)
-        self.assertLess(d.pi._splitter.pending, 3 * 65536)
+        self.assertLess(d.pi._intake.octets, 3 * 65536)
         d.transport.unstick()
         answered = len(d.hear())
         while sent < len(octets):
@@ -237,7 +237,7 @@ class PipeliningTests(SynchronousTestCase):
                 d.send(octets[sent : sent + 8192])
                 sent += 8192
             self.assertLess(sent, len(octets))
-            self.assertLess(d.pi._backlog.octets + d.pi._splitter.pending, 3 * 65536)
+            self.assertLess(d.pi._intake.octets, 3 * 65536)
             connection.finish()
             codes = [int(reply[:3]) for reply in d.hear()]
             while sent < len(octets):
@@ -255,7 +255,7 @@ class PipeliningTests(SynchronousTestCase):
             if d.transport.is_reading:
                 d.send(b"NOOP\r\n" * 1000)
         self.assertFalse(d.transport.is_reading)
-        self.assertLess(d.pi._splitter.pending, 2 * 65536)
+        self.assertLess(d.pi._intake.octets, 2 * 65536)
 
     def test_barriers(self) -> None:
         """P-PIPE-2, P-DX-14: in a transfer USER, PASV, PORT, CWD, TYPE, FEAT and QUIT wait and are answered in order."""

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from twistftp.wire.entries import ALL_FACTS, DEFAULT_FACTS, Entry, facts_line, facts_lines, ms_dos_lines
-from twistftp.wire.unix_form import unix_lines
 from twistftp.wire.paths import decode_name
+from twistftp.wire.unix_form import unix_lines
 
 
 def at(*moment: int) -> float:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from twisted.internet.defer import CancelledError
+
 from twistftp.storage import failures as storage
 from twistftp.transport.interfaces import DataConnectionFailed, ShortFile
 from twistftp.wire.replies import Reply, cleaned
@@ -36,7 +38,7 @@ _ROWS: tuple[tuple[type[Exception], Callable[[Exception, str], Reply]], ...] = (
 )
 
 
-def reply_for(error: Exception, path: str) -> Reply:
+def reply_for(error: BaseException | None, path: str) -> Reply:
     """
     What the client is told of ``error``; for one that no row knows a fixed text, never the error's own (PROTOCOL P-DX-12).
 
@@ -48,6 +50,9 @@ def reply_for(error: Exception, path: str) -> Reply:
     return INTERNAL_ERROR
 
 
-def is_expected(error: BaseException) -> bool:
-    """Whether a row of the table knows the error; one that none knows is a defect and is logged with its traceback."""
-    return isinstance(error, tuple(kind for kind, _ in _ROWS))
+def is_expected(error: BaseException | None) -> bool:
+    """
+    Whether the table knows the error, or it is the end of a command whose client has gone; any other is a defect and is
+    logged with its traceback.
+    """
+    return isinstance(error, (CancelledError, *(kind for kind, _ in _ROWS)))

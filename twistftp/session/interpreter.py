@@ -7,7 +7,6 @@ Not here: what a verb does (``verbs``), the session's state (``session``). This 
 from __future__ import annotations
 
 from functools import partial
-from math import inf
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -15,28 +14,26 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
 from twistftp.policy.diagnosis import Cause
-from twistftp.session.backlog import LARGEST, Backlog
 from twistftp.session.dispatch import LINE_TOO_LONG, dispatch, unknown
 from twistftp.session.driver import drive
-from twistftp.session.failures import INTERNAL_ERROR, is_expected, reply_for
+from twistftp.session.failures import is_expected, reply_for
+from twistftp.session.intake import Intake
 from twistftp.session.outlet import Outlet
+from twistftp.session.patience import Patience, RunOut
 from twistftp.session.session import Session
 from twistftp.session.transfer import Transfer
 from twistftp.session.verbs.table import VERBS
 from twistftp.transport.output import hang_up
 from twistftp.transport.sockets import tune_control
 from twistftp.wire.commands import Command, split_line
-from twistftp.wire.lines import Flood, LineSplitter, Oversize
+from twistftp.wire.lines import Flood, Oversize
 from twistftp.wire.paths import decode_name, join
 from twistftp.wire.replies import Reply
 from twistftp.wire.states import Login
 
 __all__ = ["ServerPI"]
 
-_ONE_LINE = 64  # octets that are usually one command; where more came at once there are replies to gather
 _LINES_A_TURN = 128  # lines of one client after which the others have their turn
-_CLOSE_WAIT = 5.0  # seconds that a closed connection may take to go (P-TIME-8)
-_WRITE_WAIT = 300.0  # seconds that a client may leave replies unread (P-TIME-9)
 _TLS_RECORD = b"\x16"  # what a TLS client sends first (P-CONN-2)
 _FLOOD = Reply.of(421, "Command line too long.", closes=True)
 _CUT = Reply.of(450, "Transfer not started: the client asked to stop.")
@@ -46,7 +43,7 @@ class ServerPI(Protocol):
     """
     One client's control connection, made by ``site``, the :class:`twistftp.site.FTPSite`; ``peer`` is the client's address.
 
-    At most one command runs at a time. Lines that come meanwhile wait in ``_backlog``, except what acts at once during a
+    At most one command runs at a time. Lines that come meanwhile wait in ``_intake``, except what acts at once during a
     transfer (``while_busy``).
     """
 
@@ -54,42 +51,34 @@ class ServerPI(Protocol):
         self.site = site
         self._identifier = identifier
         self.peer = peer
-        self._splitter = LineSplitter(site.settings.limits.max_command_line)
-        self._backlog = Backlog()
+        self._intake = Intake(site.settings.limits.max_command_line)
         self._running: Deferred[Reply] | None = None  # the command that has to wait for something
         self._command: tuple[Command | None, bytes, float] | None = None  # the one that runs: verb, line, start
         self._asked: Transfer | None = None  # the transfer that has been asked for its status before its 150
         self._abort_awaited = False  # an ABOR waits in the queue; transfers before it must not start
+        self._are_many = False  # several lines may be at hand, whose replies can leave together
         self._is_advancing = False
         self._is_closing = False
         self._is_lost = False
         self._is_reading = True
-        self._blocked_since = 0.0
-        self._idle_since = 0.0
-        self._login_since = 0.0
-        self._close_by = 0.0
-
-    # -- the connection ------------------------------------------------------------------------------------------------------------------
+        self._patience = Patience(site.deadlines.seconds())
 
     def connectionMade(self) -> None:
         """Greet first, before any octet is read (PROTOCOL P-CONN-1)."""
         transport: Any = self.transport
         tune_control(transport)
-        self.session = Session(self.site, self._identifier, self.peer, transport.getHost, self._send, self._look_ahead)
+        self.session = Session(self.site, self._identifier, self.peer, self)
         self._outlet = Outlet(transport, self.site.reactor.callLater, self._go_on)
         transport.registerProducer(self, True)
-        self._idle_since = self._login_since = now = self.site.deadlines.seconds()
         self.site.connected(self)
-        limits = self.site.settings.limits
-        self.site.deadlines.watch(self, now + min(limits.unauthenticated_timeout, limits.control_channel_timeout))
-        self._send(self.site.banner)
+        self._watch()
+        self.send(self.site.banner)
 
     def connectionLost(self, reason: Failure = Failure(CancelledError())) -> None:  # noqa: B008 (Twisted's own signature)
         """Whatever ran ends; file, port and avatar are let go (PROTOCOL P-GEN-15, P-DX-13)."""
         self._is_lost = self._is_closing = True
         self._outlet.close()
-        self._backlog.clear()
-        self._splitter.clear()
+        self._intake.clear()
         session = self.session
         if session.transfer is not None:
             session.transfer.abort(Cause.CLOSING)
@@ -103,41 +92,28 @@ class ServerPI(Protocol):
         """Octets from the client, cut anywhere."""
         if self._is_closing:
             return
-        if self.session.login is Login.NONE and data[:1] == _TLS_RECORD and not self._splitter.pending:
+        if self.session.login is Login.NONE and data[:1] == _TLS_RECORD and self._intake.is_empty:
             self._abort()
             return
-        self._idle_since = self.site.deadlines.seconds()
-        if self._running is None and not self._backlog and self._outlet.is_open:
-            line = self._splitter.whole_line(data)
+        self._patience.idle_since = self.site.deadlines.seconds()
+        if self._running is None and self._outlet.is_open:
+            line = self._intake.whole_line(data)
             if line is not None:
                 self._run_line(line)
                 return
-        self._splitter.feed(data)
+        self._are_many = self._intake.feed(data)
         if self._running is None:
             self._advance()
         elif self.session.transfer is not None:
-            self._look_ahead()
+            self.look_ahead()
         self._regulate_reading()
-
-    # -- lines ---------------------------------------------------------------------------------------------------------------------------
-
-    def _next_line(self) -> bytes | Oversize | None:
-        if self._backlog:
-            return self._backlog.take()
-        if not self._splitter.pending:
-            return None
-        line = self._splitter.next_line()
-        if self._splitter.answers:
-            self._outlet.send_octets(self._splitter.answers)
-            self._splitter.answers = b""
-        return line
 
     def _advance(self) -> None:
         """Run lines until there are none, one has to wait, or it is the others' turn."""
         if self._is_advancing:
             return
         self._is_advancing = True
-        if self._backlog or self._splitter.pending > _ONE_LINE:
+        if self._are_many:
             self._outlet.cork()
         lines = 0
         try:
@@ -145,13 +121,15 @@ class ServerPI(Protocol):
                 if lines >= _LINES_A_TURN:
                     self._outlet.give_way()
                     break
-                line = self._next_line()
+                line = self._intake.take()
+                if answers := self._intake.take_answers():
+                    self._outlet.send_octets(answers)
                 if line is None:
                     break
                 lines += 1
                 self._run_line(line)
         except Flood:
-            self._send(_FLOOD)
+            self.send(_FLOOD)
         finally:
             self._is_advancing = False
             if not self._is_lost:
@@ -162,17 +140,14 @@ class ServerPI(Protocol):
             self._advance()
         self._regulate_reading()
 
-    def _look_ahead(self) -> None:
+    def look_ahead(self) -> None:
         """During a transfer: queue what arrives, act on ABOR and STAT (PROTOCOL P-PIPE-2, P-PIPE-3)."""
         try:
-            while self.session.transfer is not None and not (self._abort_awaited or self._backlog.is_full) and self._splitter.pending:
-                line = self._splitter.next_line()
-                if line is None:
-                    break
+            while self.session.transfer is not None and not self._abort_awaited and (line := self._intake.look()) is not None:
                 if isinstance(line, Oversize) or not self._acts_at_once(line):
-                    self._backlog.add(line)
+                    self._intake.keep(line)
         except Flood:
-            self._send(_FLOOD)
+            self.send(_FLOOD)
 
     def _acts_at_once(self, line: bytes) -> bool:
         """Whether a line that came during a transfer has been answered; ABOR acts at once and is answered in its turn."""
@@ -183,12 +158,12 @@ class ServerPI(Protocol):
             return False
         if verb == "ABOR":
             self._abort_awaited = True  # what comes behind it is looked at when it has been answered
-            self._backlog.add(line)
+            self._intake.keep(line)
             transfer.abort(Cause.ABORTED)
             return True
-        if self._backlog or argument:
+        if self._intake.has_lines or argument:
             return False
-        answer = partial(self._answer_at_once, command, line, self._idle_since)
+        answer = partial(self._answer_at_once, command, line, self._patience.idle_since)
         if transfer.is_begun:
             answer(transfer.status())
         else:
@@ -197,12 +172,12 @@ class ServerPI(Protocol):
         return True
 
     def _answer_at_once(self, command: Command, line: bytes, started: float, reply: Reply) -> None:
-        self._send(reply)
+        self.send(reply)
         if self.site.transcript.wants_commands:
             self.site.transcript.command(self.session, command, line, reply, started)
 
     def _run_line(self, line: bytes | Oversize) -> None:
-        started = self._idle_since
+        started = self._patience.idle_since
         if isinstance(line, Oversize):
             self._command = (None, b"", started)
             self._finish(LINE_TOO_LONG)
@@ -224,38 +199,27 @@ class ServerPI(Protocol):
                 self._finish(_CUT)
                 return
         try:
-            result = dispatch(session, command, argument)
-            if type(result) is not Reply:
-                result = drive(result)
+            given = dispatch(session, command, argument)
+            result = given if isinstance(given, Reply) else drive(given)
         except Exception as error:
             self._finish(self._reply_to(error))
             return
-        if type(result) is Reply:
-            self._finish(result)
-        else:
+        if isinstance(result, Deferred):
             self._running = result
             result.addCallbacks(self._finish, self._failed)
+        else:
+            self._finish(result)
 
     def _failed(self, failure: Failure) -> None:
-        error = failure.value
-        if self._is_lost or isinstance(error, CancelledError):
-            if not is_expected(error) and not isinstance(error, CancelledError):
-                self.site.log.failure("error after the client had gone", failure)
-            self._finish(INTERNAL_ERROR)
-            return
-        self._finish(self._reply_to(error, failure))
+        self._finish(self._reply_to(failure.value, failure))
 
-    def _reply_to(self, error: BaseException, failure: Failure | None = None) -> Reply:
+    def _reply_to(self, error: BaseException | None, failure: Failure | None = None) -> Reply:
+        """What a failed command is answered; what nobody expected goes to the log, with its traceback."""
+        command, line, _ = self._command or (None, b"", 0.0)
         if not is_expected(error):
-            self.site.log.failure(
-                "unexpected error in {line!r}", failure or Failure(), line=self.site.transcript.shown(self.session, *self._command_words())
-            )
-        _, _, argument = (self._command[1] if self._command else b"").lstrip(b" ").partition(b" ")
-        path = decode_name(argument) or join(self.session.cwd)
-        return reply_for(error, path) if isinstance(error, Exception) else INTERNAL_ERROR
-
-    def _command_words(self) -> tuple[Command | None, bytes]:
-        return (self._command[0], self._command[1]) if self._command else (None, b"")
+            self.site.log.failure("unexpected error in {line!r}", failure, line=self.site.transcript.shown(self.session, command, line))
+        argument = line.lstrip(b" ").partition(b" ")[2]
+        return reply_for(error, decode_name(argument) or join(self.session.cwd))
 
     def _finish(self, reply: Reply) -> None:
         """The final reply of the command that ran; then the next line."""
@@ -266,48 +230,44 @@ class ServerPI(Protocol):
             session = self.session
             if session.data_port is not None and command is not None and command.is_transfer:
                 session.drop_data_port()  # used up, whatever became of the transfer (PROTOCOL P-DC-1)
-            self._send(reply)
+            self.send(reply)
             if self.site.transcript.wants_commands:
                 self.site.transcript.command(session, command, line, reply, started)
             if self._asked is not None:
                 asked, self._asked = self._asked, None
                 if not asked.is_begun:  # no 150 came: each STAT is answered in its turn
                     for _ in asked.status_wanted:
-                        self._backlog.put_first(b"STAT")
+                        self._intake.keep(b"STAT", first=True)
             if was_waiting:
-                self._idle_since = self.site.deadlines.seconds()
+                self._patience.idle_since = self.site.deadlines.seconds()
                 self.site.command_ended(self)
                 self._advance()
                 self._regulate_reading()
 
-    # -- replies -------------------------------------------------------------------------------------------------------------------------
-
-    def _send(self, reply: Reply) -> None:
+    def send(self, reply: Reply) -> None:
+        """Write a reply now, after those before it; none behind the last."""
         if self._is_lost or self._is_closing:
             return
         self._outlet.send(reply)
         if reply.closes:
             self.close()
 
-    # -- the end -------------------------------------------------------------------------------------------------------------------------
-
     def close(self, reply: Reply | None = None) -> None:
         """Close the connection when what was said has gone out; ``reply``, if any, is the last thing said."""
         if self._is_closing:
             return
         if reply is not None:
-            self._send(reply)
+            self.send(reply)
             if self._is_closing:  # the reply itself closed it
                 return
         self._outlet.uncork()
         self._outlet.close()
         self._is_closing = True
-        self._backlog.clear()
-        self._splitter.clear()
+        self._intake.clear()
         if self.session.transfer is not None:
             self.session.transfer.abort(Cause.CLOSING)
-        self._close_by = self.site.deadlines.seconds() + _CLOSE_WAIT
-        self.site.deadlines.watch(self, self._close_by)
+        self._patience.closing_since = self.site.deadlines.seconds()
+        self._watch()
         transport: Any = self.transport
         transport.unregisterProducer()
         self._resume_reading()
@@ -323,46 +283,37 @@ class ServerPI(Protocol):
         """Whether a transfer or another command is under way."""
         return self._running is not None
 
+    def _watch(self) -> None:
+        self.site.deadlines.watch(self, self._due(self.site.deadlines.seconds()))
+
+    def _due(self, now: float) -> float:
+        is_logged_in = self.session.login is Login.DONE
+        return self._patience.due(now, self.site.settings.limits, is_logged_in=is_logged_in, is_busy=self.is_busy)
+
     def expire(self, now: float) -> float | None:
         """A deadline has come, or may have moved: ``transport.deadlines`` asks, and is told when to ask again."""
         if self._is_lost:
             return None
-        if self._is_closing:
-            if now < self._close_by:
-                return self._close_by
+        limits, is_logged_in = self.site.settings.limits, self.session.login is Login.DONE
+        run_out = self._patience.run_out(now, limits, is_logged_in=is_logged_in, is_busy=self.is_busy)
+        if run_out is RunOut.GONE:
             self._abort()
             return None
-        latest = self._blocked_since + _WRITE_WAIT if self._outlet.is_blocked else inf
-        if now >= latest:
-            self._abort()
-            return None
-        limits = self.site.settings.limits
-        if self.session.login is not Login.DONE:
-            due, seconds = self._login_since + limits.unauthenticated_timeout, limits.unauthenticated_timeout
-            if now >= due:
-                self.close(Reply.of(421, f"Not logged in within {seconds:g} seconds; closing.", closes=True))
-                return now + _CLOSE_WAIT
-            return min(due, now + limits.control_channel_timeout, latest)
-        if self._running is not None:
-            return min(now + limits.control_channel_timeout, latest)
-        due, seconds = self._idle_since + limits.control_channel_timeout, limits.control_channel_timeout
-        if now >= due:
-            self.close(Reply.of(421, f"No command for {seconds:g} seconds; closing.", closes=True))
-            return now + _CLOSE_WAIT
-        return min(due, latest)
+        if run_out is not RunOut.NOTHING:
+            seconds = limits.control_channel_timeout if is_logged_in else limits.unauthenticated_timeout
+            self.close(Reply.of(421, run_out.value.format(seconds=seconds), closes=True))
+        return self._due(now)
 
     def restart_login_clock(self) -> None:
-        """REIN: the time to log in counts from now."""
-        self._login_since = now = self.site.deadlines.seconds()
-        self.site.deadlines.watch(self, now + self.site.settings.limits.unauthenticated_timeout)
-
-    # -- flow control --------------------------------------------------------------------------------------------------------------------
+        """The time to log in counts from now."""
+        self._patience.login_since = self.site.deadlines.seconds()
+        self._watch()
 
     def _regulate_reading(self) -> None:
         """Stop reading while too much waits, so that memory is bounded and TCP slows the client down (PROTOCOL P-PIPE-4)."""
         if self._is_closing:
             return
-        full = self._backlog.is_full or self._splitter.pending >= LARGEST or self._outlet.is_blocked
+        full = self._intake.is_full or self._outlet.is_blocked
         if full and self._is_reading:
             self._is_reading = False
             self.transport.pauseProducing()  # type: ignore[union-attr]
@@ -378,12 +329,13 @@ class ServerPI(Protocol):
         """IPushProducer, told by the transport: replies pile up; no further line runs until they have gone."""
         if not self._outlet.is_blocked:
             self._outlet.is_blocked = True
-            self._blocked_since = now = self.site.deadlines.seconds()
-            self.site.deadlines.watch(self, now + _WRITE_WAIT)
+            self._patience.blocked_since = self.site.deadlines.seconds()
+            self._watch()
 
     def resumeProducing(self) -> None:
         """IPushProducer: the client reads again."""
         self._outlet.is_blocked = False
+        self._patience.blocked_since = None
         self._go_on()
 
     def stopProducing(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twistftp.session.transcript import printable
 from twistftp.wire.addresses import fold_address
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from twistftp.session.transfer import Transfer
     from twistftp.wire.replies import Reply
 
-__all__ = ["Session", "TransferType"]
+__all__ = ["Control", "Session", "TransferType"]
 
 
 class TransferType(Enum):
@@ -30,20 +30,33 @@ class TransferType(Enum):
     IMAGE = "I"
 
 
+class Control(Protocol):
+    """What verbs and transfers ask of the control connection (``interpreter.ServerPI``)."""
+
+    transport: Any
+
+    def send(self, reply: Reply) -> None:
+        """Write a reply at once: a 1xx, or one to a command that acts during a transfer."""
+
+    def look_ahead(self) -> None:
+        """A transfer has begun: act on an ABOR or STAT for it that has come already."""
+
+    def restart_login_clock(self) -> None:
+        """The client has the whole time to log in again."""
+
+
 class Session:
     """
     One control connection's state.
 
     ``peer`` and ``local`` are the two ends' plain addresses (``""`` where the connection is no IP connection),
-    ``interface`` is the local address in the form that a listener binds to. The local end is asked for, by ``get_host``, when
-    somebody first needs it: not every session does. ``send`` writes a reply at once,
-    ``look_ahead`` acts on an ABOR or STAT that came before the transfer had begun that it belongs to.
+    ``interface`` is the local address in the form that a listener binds to; ``control`` is its control connection.
     """
 
     __slots__ = (
         "_ends",
-        "_get_host",
         "client",
+        "control",
         "cwd",
         "data_port",
         "epsv_all",
@@ -53,11 +66,9 @@ class Session:
         "identifier",
         "login",
         "logout_avatar",
-        "look_ahead",
         "peer",
         "rename_from",
         "restart",
-        "send",
         "site",
         "store",
         "transfer",
@@ -67,16 +78,12 @@ class Session:
         "user_pending",
     )
 
-    def __init__(
-        self, site: Any, identifier: int, peer: str, get_host: Callable[[], Any], send: Callable[[Reply], None], look_ahead: Callable[[], None]
-    ) -> None:
+    def __init__(self, site: Any, identifier: int, peer: str, control: Control) -> None:
         self.site = site
         self.identifier = identifier
         self.peer = peer
-        self._get_host = get_host
-        self._ends: tuple[str, str] | None = None
-        self.send = send
-        self.look_ahead = look_ahead
+        self.control = control
+        self._ends: tuple[str, str] | None = None  # looked up when first needed: not every session does
         self.failures = 0  # failed logins of this connection; nothing resets them
         self.unknown_verbs = 0
         self.data_port: Any = None  # an IDataPort, until a transfer takes it
@@ -95,7 +102,7 @@ class Session:
         return (self._ends or self._find_ends())[1]
 
     def _find_ends(self) -> tuple[str, str]:
-        host = self._get_host()
+        host = self.control.transport.getHost()
         address, scope = getattr(host, "host", ""), getattr(host, "scopeID", 0)
         plain = fold_address(address)
         self._ends = plain, f"{address}%{scope}" if scope and "%" not in address else plain
@@ -188,4 +195,5 @@ class Session:
     @property
     def is_anonymous(self) -> bool:
         """Whether the user logged in under an anonymous name."""
-        return self.login is Login.DONE and self.site.settings.authentication.is_anonymous(self.user)
+        authentication = self.site.settings.authentication
+        return self.login is Login.DONE and authentication.anonymous and authentication.is_anonymous(self.user)

@@ -78,7 +78,7 @@ class Transfer:
     def begin(self, reply: Reply) -> None:
         """Send the 150, then the status that somebody asked for before it."""
         self.is_begun = True
-        self._session.send(reply)
+        self._session.control.send(reply)
         for answer in self.status_wanted:
             answer(self.status())
 
@@ -101,7 +101,7 @@ async def send_over_data(
     transfer = session.transfer = Transfer(session, verb, what, total, port)
     error: Exception | None = None
     try:
-        session.look_ahead()
+        session.control.look_ahead()
         connection = await transfer.connected()
         transfer.begin(Reply.of(150, f"Opening data connection{of_bytes}."))
         ended = send(connection)

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from twisted.cred.credentials import Anonymous, UsernamePassword
-from twisted.cred.error import LoginFailed, UnauthorizedLogin
+from twisted.cred.error import LoginFailed
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.protocols.ftp import IFTPShell
@@ -48,7 +48,7 @@ _Avatar = tuple[Any, Any, Callable[[], Any]]  # what portal.login gives: interfa
 def user(session: Session, name: str) -> Reply:
     """The same answer for every name, known or not (RFC 2577 §7, PROTOCOL P-SEC-4); an earlier login ends."""
     if session.login is Login.DONE:
-        session.site.restart_login_clock(session)
+        session.control.restart_login_clock()
     session.log_out()
     session.login = Login.NAMED
     session.user_pending = name
@@ -99,9 +99,7 @@ async def _authenticate(session: Session, name: str, given: bytes) -> _Avatar:
     :raises LoginFailed: no checker accepts them.
     """
     authentication, portal = session.site.settings.authentication, session.site.portal
-    if authentication.is_anonymous(name):
-        if not authentication.anonymous:
-            raise UnauthorizedLogin
+    if authentication.anonymous and authentication.is_anonymous(name):
         return await _guarded(portal.login(Anonymous(), None, IFTPShell))
     words: Any = (name, decode_name(given))  # Twisted's own FTP hands out text, its annotations say octets
     try:
@@ -149,7 +147,7 @@ def account(session: Session, name: str) -> Reply:
 def reinitialize(session: Session, _: None) -> Reply:
     """The session is as freshly connected."""
     session.reinitialize()
-    session.site.restart_login_clock(session)
+    session.control.restart_login_clock()
     return Reply.of(220, "Ready for a new user.")
 
 
