@@ -23,8 +23,8 @@ MAY_IMPORT = {
     "session": frozenset({"wire", "policy", "storage", "transport", "session"}),
     "site": frozenset({"wire", "policy", "storage", "transport", "accounts", "session"}),
 }
-# The outer shell, bottom first: each may import the layers above and what stands before it here.
-SHELL = ("privileges", "roots", "binding", "configuration", "options", "service")
+# The outer shell, bottom first: each may import the layers above, itself, and what stands before it here.
+SHELL = ("privileges", "roots", "binding", "configuration", "options", "service", "cli", "__main__")
 
 # What a value never needs: time and the world are passed in.
 IMPURE = frozenset(
@@ -93,7 +93,7 @@ class LayerTests(SynchronousTestCase):
                 allowed = MAY_IMPORT[layer]
             else:
                 self.assertIn(layer, SHELL, f"{name}: a module without a place in the table of layers")
-                allowed = frozenset({*MAY_IMPORT, *SHELL[: SHELL.index(layer)]})
+                allowed = frozenset({*MAY_IMPORT, *SHELL[: SHELL.index(layer) + 1]})
             if target not in allowed:
                 wrong.append(f"{self.place} imports {imported}")
         self.assertEqual([], wrong)
@@ -130,9 +130,9 @@ class FileTests(SynchronousTestCase):
         self.assertEqual({}, long)
 
     def test_packages_import_nothing_of_their_modules(self) -> None:
-        """``__init__`` files hold docstrings, so importing one module of a package does not import all (the top one is lazy)."""
+        """``__init__`` files hold docstrings, so importing one module of a package does not import all (the top one is lazy, ``cli`` a command)."""
         eager = []
         for name, path, tree in modules():
             if path.name == "__init__.py" and name and "." not in name:
                 eager += [f"{name}: {imported}" for imported, _, around in imports(tree, f"twistftp.{name}") if imported.startswith("twistftp.")]
-        self.assertLessEqual({line.split(":")[0] for line in eager}, {"storage"})
+        self.assertLessEqual({line.split(":")[0] for line in eager}, {"storage", "cli"})

@@ -1,0 +1,55 @@
+"""Tests of ``cli.command``: the command as a whole, as users start it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from click.testing import CliRunner
+from twisted.trial.unittest import SynchronousTestCase
+
+import twistftp
+from tests.support.twistd import CHECKOUT, environment
+from twistftp.cli import main
+
+
+class CommandTests(SynchronousTestCase):
+    """``twistftp``."""
+
+    def test_subcommands(self) -> None:
+        """Help names them."""
+        result = CliRunner().invoke(main, ["--help"])
+        self.assertEqual(0, result.exit_code)
+        for name in ("check", "firewall"):
+            self.assertRegex(result.output, rf"(?m)^  {name} +\w")
+
+    def test_usage(self) -> None:
+        """Mistakes on the command line end with status 2."""
+        for arguments in ([], ["nonsense"], ["firewall"], ["firewall", "--format", "nonsense"], ["firewall", "-f", "pf", "-p", "x"], ["check"]):
+            self.assertEqual(2, CliRunner().invoke(main, arguments).exit_code, arguments)
+
+    def test_module(self) -> None:
+        """``python -m twistftp`` is the same command, and needs no reactor."""
+        with tempfile.TemporaryDirectory() as directory:
+            done = subprocess.run(
+                [sys.executable, "-m", "twistftp", "--version"],
+                cwd=directory,
+                env=environment(),
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        self.assertEqual((0, f"twistftp, version {twistftp.__version__}\n"), (done.returncode, done.stdout), done.stderr)
+
+    def test_no_reactor(self) -> None:
+        """Importing the command installs no reactor: it is started often, and never serves."""
+        code = "import sys, twistftp.cli; print('twisted.internet.reactor' in sys.modules)"
+        done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual("False\n", done.stdout, done.stderr)
+
+    def test_console_script(self) -> None:
+        """The package installs it under its name."""
+        self.assertIn('"twistftp = twistftp.cli:main"', (Path(CHECKOUT) / "setup.py").read_text("utf-8"))

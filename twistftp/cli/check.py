@@ -1,0 +1,34 @@
+"""
+``twistftp check``: reads a configuration file, says in plain words what each site will do, and warns of traps.
+
+Not here: the rules of the values (``configuration``), the traps (``policy.traps``) and the words (``description``).
+"""
+
+from __future__ import annotations
+
+import click
+
+from twistftp.cli.description import describe_server
+from twistftp.cli.dynamic import dynamic_range
+from twistftp.cli.failing import one_line_errors
+from twistftp.configuration import load
+from twistftp.policy.traps import traps
+
+__all__ = ["check"]
+
+
+@click.command(short_help="Say what a configuration does, and what is wrong with it.")
+@click.argument("config", type=click.Path())
+def check(config: str) -> None:
+    """
+    Read CONFIG, print what each site will do, and warn of traps.
+
+    Exit status 1 and one line if the server would refuse to start with it. Warnings are for people: the status stays 0.
+    """
+    with one_line_errors("check"):
+        settings = load(config)
+    ephemeral = dynamic_range()
+    for line in describe_server(settings, ephemeral):
+        click.echo(line)
+    for trap in traps(settings, ephemeral):
+        click.echo(f"warning: {trap}")

@@ -1,0 +1,25 @@
+"""
+``twistftp`` with its subcommands.
+
+Not here: what they do. Exit status: 0 fine, 1 the thing asked about is not fine, 2 usage.
+"""
+
+from __future__ import annotations
+
+import click
+
+from twistftp import __version__
+from twistftp.cli.check import check
+from twistftp.cli.firewall import firewall
+
+__all__ = ["main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, prog_name="twistftp")
+def main() -> None:
+    """Tools beside the server, which is started by "twistd ftpsite". None of them changes anything."""
+
+
+main.add_command(check)
+main.add_command(firewall)

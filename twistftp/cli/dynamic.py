@@ -1,0 +1,26 @@
+"""
+The operating system's dynamic port range: what ``0-0`` comes to on this machine.
+
+Not here: what follows from it (``policy``). Rules may be printed on another machine than the server's; those of ``0-0`` should not be.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twistftp.policy.channels import PortRange
+
+__all__ = ["dynamic_range"]
+
+_LINUX = "/proc/sys/net/ipv4/ip_local_port_range"
+# RFC 6335 §6; Windows since Vista, macOS and FreeBSD use it.
+_ELSEWHERE = PortRange(49152, 65535)
+
+
+def dynamic_range(path: str = _LINUX) -> PortRange:
+    """The range, as far as it lies within what a passive port may be."""
+    try:
+        low, high = (int(word) for word in Path(path).read_text("ascii").split())
+        return PortRange(max(low, 1024), high)
+    except (OSError, ValueError):
+        return _ELSEWHERE
