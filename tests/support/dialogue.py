@@ -20,7 +20,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tests.support.memory import CountingRealm, MemoryStore, portal_of
+from twistftp.policy.channels import PortRange
 from twistftp.policy.diagnosis import Cause, Verdict
+from twistftp.policy.matching import EXACT, PeerMatch
 from twistftp.policy.settings import SiteSettings
 from twistftp.session.verbs import data_ports
 from twistftp.site import FTPSite
@@ -357,9 +359,11 @@ class FakePool:
         self.failing: Verdict | None = None
         self.is_slow = False
         self.trims = 0
+        self.ports = PortRange(50000, 50100)
 
-    def lease(self, interface: str, client: str) -> Any:
+    def lease(self, interface: str, client: str, match: PeerMatch = EXACT) -> Any:
         self.asked.append((interface, client))
+        self.match = match
         if self.failing is not None:
             raise DataConnectionFailed(self.failing)
         if self.waiting is not None:
@@ -481,9 +485,10 @@ class Dialogue(Client):
         super().__init__(self, peer, host, is_merging)
         self.clients.append(self)
 
-    def _active_port(self, reactor: Any, host: str, port: int, interface: str, deadlines: Any, stall: float) -> FakePort:
+    def _active_port(self, reactor: Any, host: str, port: int, interface: str, deadlines: Any, stall: float, **source: Any) -> FakePort:
         made = FakePort(port, host, self.pool.is_slow)
         made.bind_host = interface  # type: ignore[attr-defined]
+        made.source_port = source["source_port"]  # type: ignore[attr-defined]
         self.active_ports.append(made)
         return made
 

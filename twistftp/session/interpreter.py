@@ -23,6 +23,8 @@ from twistftp.session.patience import Patience, RunOut
 from twistftp.session.session import Session
 from twistftp.session.transfer import Transfer
 from twistftp.session.verbs.table import VERBS
+from twistftp.session.verdicts import failed
+from twistftp.transport.interfaces import DataConnectionFailed
 from twistftp.transport.output import hang_up
 from twistftp.transport.sockets import tune_control
 from twistftp.wire.commands import Command, split_line
@@ -36,6 +38,7 @@ __all__ = ["ServerPI"]
 _LINES_A_TURN = 128  # lines of one client after which the others have their turn
 _TLS_RECORD = b"\x16"  # what a TLS client sends first (P-CONN-2)
 _FLOOD = Reply.of(421, "Command line too long.", closes=True)
+_PASSIVE = {227: "PASV", 229: "EPSV"}
 _CUT = Reply.of(450, "Transfer not started: the client asked to stop.")
 
 
@@ -81,7 +84,7 @@ class ServerPI(Protocol):
         self._intake.clear()
         session = self.session
         if session.transfer is not None:
-            session.transfer.abort(Cause.CLOSING)
+            session.transfer.abort(Cause.CLIENT_GONE)
         if self._running is not None:
             self._running.cancel()
         session.log_out()
@@ -218,6 +221,8 @@ class ServerPI(Protocol):
         command, line, _ = self._command or (None, b"", 0.0)
         if not is_expected(error):
             self.site.log.failure("unexpected error in {line!r}", failure, line=self.site.transcript.shown(self.session, command, line))
+        if isinstance(error, DataConnectionFailed) and command is not None and not command.is_transfer:
+            failed(self.session, error.verdict)  # those of transfers are in the book already
         argument = line.lstrip(b" ").partition(b" ")[2]
         return reply_for(error, decode_name(argument) or join(self.session.cwd))
 
@@ -230,6 +235,8 @@ class ServerPI(Protocol):
             session = self.session
             if session.data_port is not None and command is not None and command.is_transfer:
                 session.drop_data_port()  # used up, whatever became of the transfer (PROTOCOL P-DC-1)
+            if reply.code in _PASSIVE:
+                session.passive_by = _PASSIVE[reply.code]
             self.send(reply)
             if self.site.transcript.wants_commands:
                 self.site.transcript.command(session, command, line, reply, started)

@@ -11,12 +11,14 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twistftp.session.transcript import printable
+from twistftp.session.verdicts import given_up
 from twistftp.wire.addresses import fold_address
 from twistftp.wire.entries import DEFAULT_FACTS
 from twistftp.wire.paths import Path
 from twistftp.wire.states import Keeps, Login
 
 if TYPE_CHECKING:
+    from twistftp.policy.diagnosis import Verdict
     from twistftp.session.transfer import Transfer
     from twistftp.wire.replies import Reply
 
@@ -66,6 +68,7 @@ class Session:
         "identifier",
         "login",
         "logout_avatar",
+        "passive_by",
         "peer",
         "rename_from",
         "restart",
@@ -76,6 +79,7 @@ class Session:
         "unknown_verbs",
         "user",
         "user_pending",
+        "verdict",
     )
 
     def __init__(self, site: Any, identifier: int, peer: str, control: Control) -> None:
@@ -87,6 +91,7 @@ class Session:
         self.failures = 0  # failed logins of this connection; nothing resets them
         self.unknown_verbs = 0
         self.data_port: Any = None  # an IDataPort, until a transfer takes it
+        self.passive_by = ""  # PASV or EPSV, whichever set the latest data port up
         self.transfer: Transfer | None = None
         self.logout_avatar: Callable[[], Any] | None = None
         self._start_afresh()
@@ -117,6 +122,7 @@ class Session:
         self.client = ""
         self.epsv_all = False
         self.facts = DEFAULT_FACTS
+        self.verdict: Verdict | None = None  # of the last data connection that failed
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -180,6 +186,7 @@ class Session:
         if self.data_port is not None:
             self.drop_data_port()
         self.data_port = port
+        self.passive_by = ""
 
     def take_data_port(self) -> Any:
         """Hand the data port to the transfer that begins now; ``None`` when none is set up."""
@@ -191,6 +198,7 @@ class Session:
         port = self.take_data_port()
         if port is not None:
             port.close()
+            given_up(self, port)
 
     @property
     def is_anonymous(self) -> bool:

@@ -3,7 +3,8 @@ What a site tells the log: one structured event a login, a transfer and, where w
 
 Not here: files and formats of access logs; they observe these events.
 
-Every event carries ``ftp_event`` (``"login"``, ``"transfer"``, ``"command"``), ``site``, ``session`` (a number), ``peer`` and ``user``.
+Every event carries ``ftp_event`` (``"login"``, ``"transfer"``, ``"data port"``, ``"command"``), ``site``, ``session`` (a number),
+``peer`` and ``user``.
 An observer that is added here sees them all. Twisted's log gets logins and transfers, at most :data:`LINES_A_SECOND` of them,
 because to write such a line costs as much as a small transfer; the rest is counted. ``[site.logging] commands`` sends it everything.
 """
@@ -116,6 +117,12 @@ class Transcript:
         fields["cause"] = verdict.cause.name if verdict is not None else type(error).__name__
         fields["why"] = printable(verdict.text if verdict is not None else (str(error) or type(error).__name__))
         self._tell(LogLevel.warn, _WHO + "{verb} {path} failed: {why}", fields)
+
+    def gave_up(self, session: Session, verdict: Verdict) -> None:
+        """A data port came to nothing before any transfer command."""
+        if self._has_reader(session):
+            fields = {**_who(session), "ftp_event": "data port", "cause": verdict.cause.name, "why": printable(verdict.text)}
+            self._tell(LogLevel.warn, _WHO + "no transfer: {why}", fields)
 
     def _has_reader(self, session: Session) -> bool:
         """Whether the next login or transfer is told to anybody: to make its event costs as much as a small part of it."""

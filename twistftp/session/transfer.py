@@ -13,6 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from twistftp.policy.diagnosis import Cause, Verdict
 from twistftp.session.session import Session
+from twistftp.session.verdicts import failed
 from twistftp.transport.interfaces import DataConnectionFailed
 from twistftp.wire.replies import Reply
 
@@ -67,13 +68,20 @@ class Transfer:
 
     async def connected(self) -> Any:
         """The data connection; the wait for it ends early by :meth:`abort`."""
+        session = self._session
         try:
-            self.connection = await settled(self._port.connection(self._session.site.settings.limits.data_channel_timeout))
+            self.connection = await settled(self._port.connection(session.site.settings.limits.data_channel_timeout))
         except (DataConnectionFailed, CancelledError):
             if self._ended_by is not None:
-                raise DataConnectionFailed(Verdict(self._ended_by)) from None
+                raise DataConnectionFailed(self._why_not(self._ended_by)) from None
             raise
+        session.site.verdicts.arrived(session.peer, session.passive_by)
         return self.connection
+
+    def _why_not(self, ended_by: Cause) -> Verdict:
+        """A client that goes away while its data connection does not come has most likely lost patience with that."""
+        waited_in_vain: Verdict | None = getattr(self._port, "failure", None) if ended_by is Cause.CLIENT_GONE else None
+        return waited_in_vain or Verdict(ended_by)
 
     def begin(self, reply: Reply) -> None:
         """Send the 150, then the status that somebody asked for before it."""
@@ -97,7 +105,7 @@ async def send_over_data(
     """
     port = session.take_data_port()
     if port is None:
-        raise DataConnectionFailed(_NOT_SET_UP)
+        raise DataConnectionFailed(failed(session, _NOT_SET_UP))
     transfer = session.transfer = Transfer(session, verb, what, total, port)
     error: Exception | None = None
     try:
@@ -109,10 +117,10 @@ async def send_over_data(
             await ended
         return Reply.of(226, f"Transfer complete ({connection.octets} bytes).")
     except Exception as caught:
-        error = caught
+        error = DataConnectionFailed(failed(session, caught.verdict)) if isinstance(caught, DataConnectionFailed) else caught
         if transfer.connection is not None:  # no client may take what it has got for the whole (PROTOCOL P-DX-21)
             transfer.connection.abort(Cause.CLOSING)
-        raise
+        raise error from None
     finally:
         session.transfer = None
         if transfer.connection is not None:

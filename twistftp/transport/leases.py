@@ -12,12 +12,16 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from twistftp.policy.diagnosis import Cause, Verdict
+from twistftp.policy.matching import EXACT, PeerMatch
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.dtp import DataConnection
 from twistftp.transport.interfaces import DataConnectionFailed, IDataPort
 from twistftp.transport.passive import PassiveListener
 
-__all__ = ["Lease"]
+__all__ = ["SOON", "Lease"]
+
+SOON = 3.0
+"""Seconds within which a client that can reach the port does so: a SYN that was lost is sent again after one."""
 
 
 class _State(Enum):
@@ -33,14 +37,22 @@ class Lease:
     One set-up by PASV or EPSV.
 
     :param client: the client's address, folded (``wire.addresses.fold_address``).
+    :param match: which other addresses its connection may come from.
     :param unused_timeout: seconds for which the port is held when neither client nor transfer command comes (P-DC-12).
     :param range_text: the passive ports as the text of a failure names them.
     """
 
-    __slots__ = ("_connection", "_deadlines", "_listener", "_range_text", "_result", "_state", "_timeout", "_until", "client", "foreign")
+    __slots__ = (
+        *("_connection", "_deadlines", "_listener", "_range_text", "_result", "_state", "_timeout", "_until"),
+        *("client", "failure", "foreign", "key", "match"),
+    )
 
-    def __init__(self, listener: PassiveListener, client: str, deadlines: Deadlines, unused_timeout: float, range_text: str) -> None:
-        self.client = client
+    def __init__(
+        self, listener: PassiveListener, client: str, deadlines: Deadlines, unused_timeout: float, range_text: str, match: PeerMatch = EXACT
+    ) -> None:
+        self.client, self.match = client, match
+        self.key = match.network(client)  # what tells it from the other leases on its port
+        self.failure: Verdict | None = None  # why nobody has come, once it has ended without
         self.foreign = ""  # the address of a stranger that came to this port
         self._listener, self._deadlines, self._range_text = listener, deadlines, range_text
         self._state = _State.OFFERED
@@ -57,7 +69,7 @@ class Lease:
         """
         Give the connection, or a Deferred of it; see :class:`IDataPort`. Cancelling the Deferred closes the lease.
 
-        :raises DataConnectionFailed: RESET_EARLY, or NOT_SET_UP for a lease that has ended.
+        :raises DataConnectionFailed: RESET_EARLY, or what it ended with, or NOT_SET_UP for one that was closed.
         """
         if self._state is _State.ARRIVED:
             self._state = _State.ENDED
@@ -66,7 +78,7 @@ class Lease:
                 raise DataConnectionFailed(Verdict(Cause.RESET_EARLY, port=self.port))
             return connection
         if self._state is not _State.OFFERED:
-            raise DataConnectionFailed(Verdict(Cause.NOT_SET_UP))
+            raise DataConnectionFailed(self.failure or Verdict(Cause.NOT_SET_UP))
         self._state = _State.AWAITED
         self._watch(timeout)
         self._result = Deferred(self._cancelled)
@@ -80,6 +92,9 @@ class Lease:
             if connection is not None:
                 connection.close()
         elif state is not _State.ENDED:
+            waited = self._timeout - (self._until - self._deadlines.seconds())
+            if waited >= SOON:
+                self.failure = self._why_nobody(round(waited))
             self._end(Verdict(Cause.ABORTED))
 
     def arrived(self, connection: DataConnection) -> None:
@@ -101,11 +116,14 @@ class Lease:
         if now < self._until:
             return self._until
         self._state = _State.ENDED
-        if self.foreign:
-            self._end(Verdict(Cause.FOREIGN_PEER, port=self.port, address=self.foreign))
-        else:
-            self._end(Verdict(Cause.NEVER_ARRIVED, port=self.port, seconds=self._timeout, range=self._range_text))
+        self.failure = self._why_nobody(self._timeout)
+        self._end(self.failure)
         return None
+
+    def _why_nobody(self, seconds: float) -> Verdict:
+        if self.foreign:
+            return Verdict(Cause.FOREIGN_PEER, port=self.port, address=self.foreign)
+        return Verdict(Cause.NEVER_ARRIVED, port=self.port, seconds=seconds, range=self._range_text)
 
     def _end(self, verdict: Verdict) -> None:
         self._deadlines.forget(self)

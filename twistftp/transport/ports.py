@@ -18,6 +18,7 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
 from twistftp.policy.channels import PortRange
+from twistftp.policy.matching import EXACT, PeerMatch
 from twistftp.transport.passive import PassiveListener, PortOwner
 from twistftp.transport.sockets import DataPort
 
@@ -107,28 +108,31 @@ class OpenPorts:
 
     # Choosing
 
-    def find(self, interface: str, client: str) -> PassiveListener | None:
-        """A new port while few are open, else an open one without this client, else a new one after all."""
+    def find(self, interface: str, client: str, match: PeerMatch = EXACT) -> PassiveListener | None:
+        """
+        A new port while few are open, else an open one with room for this client, else a new one after all. A port that the client left
+        unused comes last: connection tracking that still expects it there drops the 227 that names it again, and the client hangs.
+        """
         is_few = len(self._open) < self._warm
         return (
-            (self._open_another(interface, client) if is_few else None)
-            or self._choose(interface, client)
-            or (None if is_few else self._open_another(interface, client))
+            (self._open_another(interface, client, is_choosy=True) if is_few else None)
+            or self._choose(interface, client, match)
+            or (None if is_few and not self._left_unused else self._open_another(interface, client))
         )
 
-    def is_held(self, interface: str, client: str) -> bool:
-        """Whether a client has a lease on any port here, so that waiting may help."""
-        return any(client in listener.leases for listener in self._by_interface.get(interface, ()))
+    def is_held(self, interface: str, client: str, match: PeerMatch = EXACT) -> bool:
+        """Whether a lease is in this client's way on any port here, so that waiting may help."""
+        return any(not listener.has_room(client, match) for listener in self._by_interface.get(interface, ()))
 
-    def _choose(self, interface: str, client: str) -> PassiveListener | None:
+    def _choose(self, interface: str, client: str, match: PeerMatch) -> PassiveListener | None:
         listeners = self._by_interface.get(interface)
         if not listeners:
             return None
         for _ in range(GUESSES):
             listener = listeners[int(self._random.random() * len(listeners))]
-            if client not in listener.leases and not listener.is_stale and not self._is_left_unused(client, listener.port):
+            if not listener.is_stale and listener.has_room(client, match) and not self._is_left_unused(client, listener.port):
                 return listener
-        free = [listener for listener in listeners if client not in listener.leases and not listener.is_stale]
+        free = [listener for listener in listeners if not listener.is_stale and listener.has_room(client, match)]
         better = [listener for listener in free if not self._is_left_unused(client, listener.port)]
         return self._random.choice(better or free) if free else None
 
@@ -144,13 +148,16 @@ class OpenPorts:
 
     # Opening
 
-    def _open_another(self, interface: str, client: str) -> PassiveListener | None:
+    def _open_another(self, interface: str, client: str, is_choosy: bool = False) -> PassiveListener | None:
+        """:param is_choosy: rather none than one that the client left unused."""
         if self._ports.is_dynamic:
             # Again when the system gives a reserved one, which others may bind on another address.
             return next((listener for _ in range(GUESSES) if (listener := self._try_to_open(interface, 0)) is not None), None)
         if self._exhausted_until.get(interface, 0) > self._seconds():
             return None
         for attempt, port in enumerate(self._unopened(interface, client)):
+            if is_choosy and self._is_left_unused(client, port):
+                return None  # and so are all behind it
             listener = self._try_to_open(interface, port)
             if listener is not None:
                 return listener

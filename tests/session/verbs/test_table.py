@@ -37,8 +37,8 @@ class TableTests(SynchronousTestCase):
 
     def test_site_help(self) -> None:
         """P-HELP-2, P-SITE-1: so does SITE's."""
-        self.assertEqual("214-Commands:\n SITE HELP\n214 End.", self.d.say("HELP SITE")[0])
-        self.assertEqual({"HELP"}, {verb for verb, command in SITE_VERBS.items() if command.is_offered})
+        self.assertEqual("214-Commands:\n SITE HELP  SITE WHY\n214 End.", self.d.say("HELP SITE")[0])
+        self.assertEqual({"HELP", "WHY"}, {verb for verb, command in SITE_VERBS.items() if command.is_offered})
 
     def test_features(self) -> None:
         """P-FEAT-1, P-FEAT-2: PROTOCOL 1.6's lines for what there is; FEAT and OPTS themselves are none."""

@@ -168,7 +168,7 @@ class DataConnectionTests(TransferCase):
         lease = self.d.passive()
         self.d.say("RETR binary")
         lease.never_comes()
-        text = "425 No connection reached port 50000 within 30 s: a firewall or NAT probably blocks the passive ports 50000-50100."
+        text = "425 No connection reached port 50000 within 30 s: a firewall or NAT probably blocks it; open TCP 50000-50100 to this server."
         self.assertEqual([text], self.d.hear())
         self.assert_clean()
         self.assertEqual([200], self.d.codes("NOOP"))

@@ -13,11 +13,21 @@ from twisted.internet.defer import Deferred
 
 from twistftp.session.session import Session
 from twistftp.transport.active import ActivePort
-from twistftp.wire.addresses import AddressError, FamilyNotSupported, encode_227, encode_229, is_ipv6, is_unusable_target, parse_eprt, parse_port
+from twistftp.wire.addresses import (
+    AddressError,
+    FamilyNotSupported,
+    encode_227,
+    encode_229,
+    is_ipv6,
+    is_loopback,
+    is_unusable_target,
+    parse_eprt,
+    parse_port,
+)
 from twistftp.wire.arguments import NOTHING, word
 from twistftp.wire.commands import CommandGroup
 from twistftp.wire.replies import Reply
-from twistftp.wire.states import Keeps
+from twistftp.wire.states import Keeps, Login
 
 data_ports = CommandGroup("Data connections")
 
@@ -33,7 +43,7 @@ def passive(session: Session, _: None) -> Reply | Coroutine[Any, Any, Reply]:
         return _EPSV_ONLY
     if is_ipv6(session.local):
         return Reply.of(502, "PASV works on IPv4 only; use EPSV.")
-    return _open(session, lambda port: Reply.of(227, encode_227(session.local, port)))
+    return _open(session, _say_227)
 
 
 @data_ports.command(
@@ -47,26 +57,39 @@ def extended_passive(session: Session, value: str) -> Reply | Coroutine[Any, Any
     own = _family(session)
     if value and value != own:
         return _wrong_family(session) if value.isdigit() else Reply.of(501, "Syntax: EPSV [1|2|ALL].")
-    return _open(session, lambda port: Reply.of(229, encode_229(port)))
+    return _open(session, _say_229)
 
 
-def _open(session: Session, announce: Callable[[int], Reply]) -> Reply | Coroutine[Any, Any, Reply]:
+def _say_227(session: Session, port: int) -> Reply:
+    site = session.site
+    address, number = site.advertising.place(session.local, session.peer, port, site.pool.ports)
+    site.advertising.watch(address, session.peer)
+    return Reply.of(227, encode_227(address, number))
+
+
+def _say_229(session: Session, port: int) -> Reply:
+    """The client connects to the address that it knows already; only the port may be another outside (PROTOCOL P-PB-11, P-PB-12)."""
+    site = session.site
+    return Reply.of(229, encode_229(site.advertising.place(session.local, session.peer, port, site.pool.ports)[1]))
+
+
+def _open(session: Session, announce: Callable[[Session, int], Reply]) -> Reply | Coroutine[Any, Any, Reply]:
     """Lease a passive port and tell the client which; a coroutine only when the pool makes it wait."""
     if not session.local:
         return _NO_IP
     if session.data_port is not None:
         session.drop_data_port()
-    lease = session.site.pool.lease(session.interface, session.peer)
+    lease = session.site.pool.lease(session.interface, session.peer, session.site.settings.firewall_support.peer_match)
     if isinstance(lease, Deferred):
         return _open_later(session, lease, announce)
     session.use_data_port(lease)
-    return announce(lease.port)
+    return announce(session, lease.port)
 
 
-async def _open_later(session: Session, leasing: Deferred[Any], announce: Callable[[int], Reply]) -> Reply:
+async def _open_later(session: Session, leasing: Deferred[Any], announce: Callable[[Session, int], Reply]) -> Reply:
     lease = await leasing
     session.use_data_port(lease)
-    return announce(lease.port)
+    return announce(session, lease.port)
 
 
 def _offers_active(name: str) -> Callable[[Session], str | None]:
@@ -99,7 +122,7 @@ def extended_port(session: Session, value: str) -> Reply:
 def _target(session: Session, verb: str, value: str, parse: Callable[[str], tuple[str, int]]) -> Reply:
     """
     Only the client's own address and ports from 1024: anything else would make this server attack a third
-    party for the client (RFC 2577 §3, PROTOCOL P-DC-14, P-DC-15).
+    party for the client (RFC 2577 §3, PROTOCOL P-DC-14, P-DC-15). A site may let users with names do server-to-server transfers.
     """
     if not session.site.settings.firewall_support.active_mode:
         return _PASSIVE_ONLY
@@ -113,7 +136,7 @@ def _target(session: Session, verb: str, value: str, parse: Callable[[str], tupl
         return Reply.of(501, f"{verb} argument: {error}.")
     if is_ipv6(host) != is_ipv6(session.local):
         return _wrong_family(session) if verb == "EPRT" else Reply.of(501, "PORT names an IPv4 address, this connection is IPv6: use EPRT or EPSV.")
-    if host != session.peer.partition("%")[0] or is_unusable_target(host):
+    if is_unusable_target(host) or (host != session.peer.partition("%")[0] and not _may_name(session, host)):
         return Reply.of(501, f"{verb} names {host}, you come from {session.peer}: use passive mode, or name your own address.")
     if number == 0:
         return Reply.of(501, "A port is 1 to 65535.")
@@ -121,8 +144,30 @@ def _target(session: Session, verb: str, value: str, parse: Callable[[str], tupl
         return Reply.of(504, f"Port {number} is reserved; name one from 1024 up.")
     site = session.site
     target = _zoned(host, session.interface)
-    session.use_data_port(ActivePort(site.reactor, target, number, session.interface, site.deadlines, site.settings.limits.data_stall_timeout))
+    session.use_data_port(
+        ActivePort(
+            site.reactor,
+            target,
+            number,
+            session.interface,
+            site.deadlines,
+            site.settings.limits.data_stall_timeout,
+            source_port=site.settings.firewall_support.active_port,
+            source=site.source,
+        )
+    )
     return Reply.of(200, f"{verb} command successful.")
+
+
+def _may_name(session: Session, host: str) -> bool:
+    """
+    Whether a client may have this server connect to somebody else (FXP): nobody without a name, and never to this machine itself,
+    whose services may trust what comes from here.
+    """
+    settings = session.site.settings
+    has_name = session.login is Login.DONE and not settings.authentication.is_anonymous(session.user)
+    is_here = host == session.local.partition("%")[0] or is_loopback(host)
+    return not settings.firewall_support.match_client_address_for_port and has_name and not is_here
 
 
 def _zoned(host: str, interface: str) -> str:

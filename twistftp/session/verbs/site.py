@@ -13,7 +13,7 @@ from twistftp.session.dispatch import dispatch
 from twistftp.session.session import Session
 from twistftp.session.verbs.changes import refuse
 from twistftp.session.verbs.information import help_reply
-from twistftp.wire.arguments import Argument, ArgumentError, word
+from twistftp.wire.arguments import NOTHING, Argument, ArgumentError, word
 from twistftp.wire.commands import CommandGroup, CommandTable, split_line
 from twistftp.wire.paths import decode_name
 from twistftp.wire.replies import Reply, cleaned
@@ -30,6 +30,16 @@ _NAME = Argument("<...>", decode_name, is_path=True)
 def site_help(session: Session, value: str) -> Reply:
     """What works behind SITE."""
     return help_reply(SITE_VERBS, "SITE ", value.upper())
+
+
+@_site_verbs.command("WHY", NOTHING, rfc="(none)", help="say why the last data connection failed, and what to do about it")
+def site_why(session: Session, _: None) -> Reply:
+    """Cause, particulars and cure of this session's latest failure; what befell others is not told."""
+    verdict = session.verdict
+    if verdict is None:
+        return Reply.of(200, "No data connection has failed in this session.")
+    cause = verdict.cause.name.lower().replace("_", " ")
+    return Reply.listing(214, f"Last failed data connection: {cause}.", [verdict.text, verdict.cure], "End.")
 
 
 for _verb in ("CHMOD", "UTIME"):

@@ -1,0 +1,133 @@
+"""
+The book of failed data connections: how many of each cause, from which client networks, and what they have in common.
+
+Not here: the causes and their texts (``policy.diagnosis``), finding them out (``transport``), and files or formats of metrics.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
+
+from twistftp.policy.diagnosis import Cause, Verdict
+from twistftp.policy.firewall import client_network, lacks_external_address
+
+if TYPE_CHECKING:
+    from twistftp.session.session import Session
+
+__all__ = ["NETWORKS", "SUSPICIOUS", "Verdicts", "failed", "given_up"]
+
+NETWORKS = 1000
+"""Client networks that are remembered; then the oldest go."""
+SUSPICIOUS = 3
+"""Connections that must miss one after the other before a stateful filter is suspected."""
+
+_OTHER = {"PASV": "EPSV", "EPSV": "PASV"}
+
+
+class _Path:
+    """How passive connections of one client network fare, by the verb that set them up."""
+
+    __slots__ = ("arrived", "missed")
+
+    def __init__(self) -> None:
+        self.arrived: set[str] = set()  # these have come since they last missed
+        self.missed = dict.fromkeys(_OTHER, 0)  # this many have missed since one came
+
+    def is_filtered(self, by: str) -> bool:
+        """Whether those of one verb never come while those of the other do."""
+        return self.missed[by] >= SUSPICIOUS and _OTHER[by] in self.arrived
+
+
+class Verdicts:
+    """The counters of one site. Memory is bounded, however many clients come."""
+
+    def __init__(self, networks: int = NETWORKS) -> None:
+        self._limit = networks
+        self._counts: Counter[Cause] = Counter()
+        self._networks: dict[str, Counter[Cause]] = {}  # the one that failed longest ago is first
+        self._paths: dict[str, _Path] = {}  # the one that was made first is first
+
+    def note(self, verdict: Verdict, peer: str, by: str = "") -> Verdict:
+        """
+        Count a failed data connection.
+
+        :param peer: the client's address.
+        :param by: ``PASV`` or ``EPSV`` if that set it up.
+        :return: the verdict, or a better one in the light of what happened to others of this network.
+        """
+        network = client_network(peer)
+        if verdict.cause is Cause.NEVER_ARRIVED and by in _OTHER:
+            path = self._path(network)
+            path.missed[by] += 1
+            path.arrived.discard(by)
+            if path.is_filtered(by):
+                verdict = evolve(verdict, cause=Cause.FILTER_SUSPECTED, by=by, instead=_OTHER[by])
+        self._counts[verdict.cause] += 1
+        counts = self._networks.pop(network, None)
+        if counts is None:
+            counts = Counter()
+            _make_room(self._networks, self._limit)
+        self._networks[network] = counts
+        counts[verdict.cause] += 1
+        return verdict
+
+    def arrived(self, peer: str, by: str) -> None:
+        """A passive connection has come, as it should."""
+        if by in _OTHER:
+            path = self._path(client_network(peer))
+            path.arrived.add(by)
+            path.missed[by] = 0
+
+    def counts(self) -> Mapping[Cause, int]:
+        """How many data connections failed, for each cause there ever was."""
+        return dict(self._counts)
+
+    def networks(self) -> Mapping[str, Mapping[Cause, int]]:
+        """The same for each client network that is remembered, the latest last."""
+        return {network: dict(counts) for network, counts in self._networks.items()}
+
+    def _path(self, network: str) -> _Path:
+        path = self._paths.get(network)
+        if path is None:
+            _make_room(self._paths, self._limit)
+            path = self._paths[network] = _Path()
+        return path
+
+
+def _make_room(table: dict[str, Any], limit: int) -> None:
+    if len(table) >= limit:
+        del table[next(iter(table))]
+
+
+def failed(session: Session, verdict: Verdict) -> Verdict:
+    """A session's data connection has failed: count it and keep it for SITE WHY; the verdict to tell the client."""
+    verdict = session.site.verdicts.note(_with_what_was_told(session, verdict), session.peer, session.passive_by)
+    # A transfer command that follows a PASV or PORT that failed has none set up; what went wrong is what was before.
+    if verdict.cause is not Cause.NOT_SET_UP or session.verdict is None:
+        session.verdict = verdict
+    return verdict
+
+
+def _with_what_was_told(session: Session, verdict: Verdict) -> Verdict:
+    """Nobody can come to a 227 that names a private address to the Internet."""
+    if verdict.cause is not Cause.NEVER_ARRIVED or session.passive_by != "PASV":
+        return verdict
+    site = session.site
+    address, _ = site.advertising.place(session.local, session.peer, verdict.port, site.pool.ports)
+    if not lacks_external_address(site.settings.firewall_support, address, session.peer):
+        return verdict
+    return evolve(verdict, cause=Cause.PRIVATE_ADVERTISED, address=address)
+
+
+def given_up(session: Session, port: Any) -> None:
+    """
+    A session gives a data port up without a transfer. Most clients connect before they send the transfer command, so behind a
+    closed firewall they never send it: such a port is the only sign of it.
+    """
+    verdict: Verdict | None = getattr(port, "failure", None)  # leases have one; to be the target of a PORT is no failure
+    if verdict is not None:
+        session.site.transcript.gave_up(session, failed(session, verdict))
