@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twistftp.configuration import OPTIONS, ConfigurationError, _Source, describe_change, load, read
 from twistftp.policy.channels import PortRange
-from twistftp.policy.settings import Authentication, ServerSettings, SiteSettings
+from twistftp.policy.settings import Authentication, ServerSettings, SiteFirewallSupport, SiteSettings
 from twistftp.policy.settings import describe_change as of_settings
 
 SITE = '[[site]]\nroot = "pub"\n'
@@ -31,7 +31,16 @@ listen = []
 auto_start = true
 
 [site.firewall_support]
+external_address = "ftp.example.org"
+external_ports = "60000-60100"
+internal_networks = ["10.0.0.0/8"]
+match_client_address_for_pasv = "24/64"
+match_client_address_for_port = false
 active_mode = false
+active_port = 0
+
+[site.firewall_support.external_addresses]
+"10.8.0.0/16" = "10.8.0.1"
 
 [site.authentication]
 anonymous = true
@@ -96,6 +105,30 @@ MISTAKES = {
     "[site.limits]\nmax_connections = -1": "[site.limits] max_connections = -1: must be 0 or more",
     "[site.limits]\ndata_channel_timeout = nan": "[site.limits] data_channel_timeout = nan: must be 0.01 or more",
     "[site.limits]\ndata_channel_timeout = true": "[site.limits] data_channel_timeout = true: must be a number",
+    "[site.firewall_support]\nexternal_address = '127.0.0.1'": (
+        '[site.firewall_support] external_address = "127.0.0.1": a loopback address leads clients to themselves'
+    ),
+    "[site.firewall_support.external_addresses]\n'10.0.0.1/8' = '10.0.0.1'": (
+        '[site.firewall_support] external_addresses = "10.0.0.1/8=10.0.0.1": must be a network such as "10.0.0.0/8" or "fc00::/7"; '
+        "did you mean 10.0.0.0/8?"
+    ),
+    "[site.firewall_support]\nexternal_addresses = 'x'": (
+        '[site.firewall_support] external_addresses = "x": must be a table of texts: "10.8.0.0/16" = "10.8.0.1"'
+    ),
+    "[site.firewall_support]\nexternal_ports = '6000-6001'": (
+        '[site.firewall_support] external_ports = "6000-6001": needs passive ports other than 0-0, and as many'
+    ),
+    "[site.firewall_support]\nexternal_ports = '6000-6001'\n[firewall_support]\ndata_channel_port_range = '5000-5002'": (
+        '[site.firewall_support] external_ports = "6000-6001": must be as many ports as the passive ports 5000-5002'
+    ),
+    "[site.firewall_support]\ninternal_networks = '::1'": '[site.firewall_support] internal_networks = "::1": must be a list of texts: ["…", "…"]',
+    "[site.firewall_support]\nmatch_client_address_for_pasv = '24'": (
+        '[site.firewall_support] match_client_address_for_pasv = "24": must be true, false, or prefix lengths for IPv4 and IPv6 such as "24/64"'
+    ),
+    "[site.firewall_support]\nmatch_client_address_for_pasv = 24": (
+        '[site.firewall_support] match_client_address_for_pasv = 24: must be true, false, or prefix lengths for IPv4 and IPv6 such as "24/64"'
+    ),
+    "[site.firewall_support]\nactive_port = 65536": "[site.firewall_support] active_port = 65536: a port is 0 to 65535",
     "[site.directory_browse]\nstyle = 'dos'": '[site.directory_browse] style = "dos": must be one of unix, ms-dos',
     "[site.authentication]\nstrcred = ['memory:a']": "[site.authentication] strcred: memory: argstring must be in format U:P:...",
     "[server]\ngrace = -1": "[server] grace = -1: must be 0 or more",
@@ -164,7 +197,10 @@ class FileTests(Case):
         self.assertEqual(PortRange(50000, 50100), settings.firewall_support.data_channel_port_range)
         self.assertEqual(2.5, settings.grace)
         self.assertEqual(("My New FTP Site", "127.0.0.1", 2100, "ftp.example.org"), (one.name, one.address, one.port, one.host_name))
-        self.assertFalse(one.firewall_support.active_mode)
+        support = SiteFirewallSupport(
+            "ftp.example.org", {"10.8.0.0/16": "10.8.0.1"}, PortRange(60000, 60100), ["10.0.0.0/8"], "24/64", False, active_mode=False, active_port=0
+        )
+        self.assertEqual(support, one.firewall_support)
         self.assertEqual(Authentication(True, ("guest",), ("memory:alice:secret",)), one.authentication)
         self.assertEqual((10, 5.0), (one.limits.max_connections, one.limits.data_channel_timeout))
         self.assertEqual((2, 0.0), (one.logon_attempts.max_failures, one.logon_attempts.delay))
@@ -188,6 +224,10 @@ class FileTests(Case):
             self.assertEqual(f"{path}: {rule}", str(self.assertRaises(ConfigurationError, read, str(path))))
         self.file.write_bytes(b"# \xff")
         self.assertEqual(f"{self.file}: not UTF-8 text (octet 2)", str(self.assertRaises(ConfigurationError, load, str(self.file))))
+
+    def test_no_external_ports(self) -> None:
+        """An empty text is the same as no key."""
+        self.assertIs(None, self.read(f"{SITE}[site.firewall_support]\nexternal_ports = ''").sites[0].firewall_support.external_ports)
 
     def test_byte_order_mark(self) -> None:
         """Windows' editors put one at the beginning."""
@@ -255,6 +295,10 @@ class OptionTests(Case):
             ("site", 0, "host_name"): ("a b", '--host-name "a b": must be a host name'),
             ("firewall_support", "data_channel_port_range"): ("1-2", '--passive-ports "1-2": port 1 is outside 1024-65535'),
             ("server", "grace"): (-1, "--grace -1: must be 0 or more"),
+            ("site", 0, "firewall_support", "external_address"): ("::1", '--external-address "::1": must be an IPv4 address or a DNS name'),
+            ("site", 0, "firewall_support", "external_addresses"): ({"x": "a"}, '--external-address "x=a": must be a network'),
+            ("site", 0, "firewall_support", "external_ports"): ("0-0", '--external-ports "0-0": must be a range'),
+            ("site", 0, "firewall_support", "internal_networks"): (["x"], '--internal-network "x": must be a network'),
         }
         for where, (value, line) in wrong.items():
             for content in (None, SITE):

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twistftp.options import Options
 from twistftp.policy.channels import PortRange
-from twistftp.policy.settings import Authentication, SiteSettings
+from twistftp.policy.settings import Authentication, SiteFirewallSupport, SiteSettings
 
 
 class Case(SynchronousTestCase):
@@ -49,6 +49,21 @@ class ParseTests(Case):
         self.assertTrue(site.logging.commands)
         self.assertEqual((PortRange(5000, 5001), 0.5), (settings.firewall_support.data_channel_port_range, settings.grace))
 
+    def test_firewall_support(self) -> None:
+        """Addresses for everybody and for one network come by the same option; the networks that are given replace the usual ones."""
+        arguments = "--external-address 10.8.0.0/16=10.8.0.1 --external-address ftp.example.org --external-address 10.9.0.0/16=vpn.example.org "
+        arguments += "--passive-ports 5000-5001 --external-ports 6000-6001 --internal-network 10.0.0.0/8 --internal-network ::1"
+        table = {"10.8.0.0/16": "10.8.0.1", "10.9.0.0/16": "vpn.example.org"}
+        expected = SiteFirewallSupport("ftp.example.org", table, PortRange(6000, 6001), ["10.0.0.0/8", "::1"])
+        self.assertEqual(expected, self.parse(*arguments.split()).settings.sites[0].firewall_support)
+
+    def test_firewall_support_over_a_file(self) -> None:
+        """Only what is given replaces what the file says."""
+        file = self.root / "ftp.toml"
+        file.write_text("[[site]]\nroot = '.'\n[site.firewall_support]\nexternal_address = '203.0.113.7'\nactive_port = 0\n", "ascii")
+        support = self.parse("--config", str(file), "--external-address", "10.8.0.0/16=10.8.0.1").settings.sites[0].firewall_support
+        self.assertEqual(SiteFirewallSupport("203.0.113.7", {"10.8.0.0/16": "10.8.0.1"}, active_port=0), support)
+
     def test_zero(self) -> None:
         """A zero is a value, not the lack of one."""
         settings = self.parse("--port", "0", "--grace", "0").settings
@@ -66,6 +81,11 @@ class ParseTests(Case):
             "--passive-ports 0-50000": "--passive-ports \"0-50000\": only 0-0, both ends, means the system's dynamic range",
             "--auth nix:secret": "--auth: 'nix' is no kind of authentication here; there are anonymous, file, memory",
             "--no-anonymous --auth anonymous": "--no-anonymous: contradicts --auth anonymous",
+            "--external-address 0.0.0.0": '--external-address "0.0.0.0": 0.0.0.0 is no address to connect to',
+            "--external-address 10.0.0.0/8=127.0.0.1": '--external-address "10.0.0.0/8=127.0.0.1": a loopback address leads clients to themselves',
+            "--external-address a --external-address b": "--external-address b: a was given already; another one needs its network, NETWORK=ADDR",
+            "--external-ports 5000": '--external-ports "5000": needs passive ports other than 0-0, and as many',
+            "--internal-network 10.0.0.1/8": '--internal-network "10.0.0.1/8": must be a network',
             "--nix": "option --nix not recognized",
             "--port": "option --port requires argument",
             "--config /does/not/exist": "/does/not/exist: no such file or directory",

@@ -26,7 +26,7 @@ from tests.support.twistd import Twistd, environment, run
 from twistftp.binding import range_text
 from twistftp.configuration import ConfigurationError
 from twistftp.policy.channels import DYNAMIC, PortRange
-from twistftp.policy.settings import Authentication, FirewallSupport, ServerSettings, SiteSettings
+from twistftp.policy.settings import Authentication, FirewallSupport, ServerSettings, SiteFirewallSupport, SiteSettings
 from twistftp.service import CannotStart, Server
 
 ONE = SiteSettings("/srv/ftp", name="one")
@@ -276,6 +276,16 @@ class ReloadTests(Case):
         self.assertIs(port, self.network[2121, "::"])
         server.stopService()
         self.assertEqual(3.0, self.sites[0].grace)
+
+    def test_traps(self) -> None:
+        """What asks for trouble is one line each, at the start and when SIGHUP brings it; what was said is not said again."""
+        server = self.started(evolve(ONE, firewall_support=SiteFirewallSupport("10.0.0.7")))
+        private = "external address 10.0.0.7 of site 'one' is private: clients on the Internet cannot reach it; give the public one"
+        self.assertEqual(private, self.said[-1])
+        self.said.clear()
+        self.reload(server, server.settings.sites[0], firewall_support=FirewallSupport(PortRange(2100, 2199)))
+        hold = "passive ports 2100-2199 hold the control port 2121 of site 'one', which is left out; choose a range without it"
+        self.assertEqual(["SIGHUP: firewall_support.data_channel_port_range: 0-0 -> 2100-2199", hold], self.said)
 
     def test_port(self) -> None:
         """A new port is opened before the old one is closed; the factory is the same and never stopped."""

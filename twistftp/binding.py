@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from twistftp.policy.channels import PortRange
 from twistftp.policy.settings import SiteSettings
 
-__all__ = ["CannotBind", "close_ports", "has_same_binding", "open_ports", "port_numbers", "range_text", "where"]
+__all__ = ["CannotBind", "CannotStart", "close_ports", "has_same_binding", "open_ports", "port_numbers", "range_text", "where"]
 
 _log = Logger()
 _DYNAMIC_RANGE = "/proc/sys/net/ipv4/ip_local_port_range"
@@ -40,6 +40,20 @@ Listen = Callable[[int, Any, str], Any]
 
 class CannotBind(Exception):
     """A port cannot be opened; the text is one line that names the site, the place and the reason."""
+
+
+class CannotStart(SystemExit, Exception):
+    """
+    The start has failed; the text is one line. Both bases are needed: as an ``Exception`` it makes ``twistd`` remove its pid file
+    and tell the process that waits for the daemon; as a ``SystemExit`` it then ends the command with status 1 and no traceback.
+    """
+
+    def __init__(self, line: str) -> None:
+        super().__init__(1)
+        self.line = line
+
+    def __str__(self) -> str:
+        return self.line
 
 
 def open_ports(reactor: Any, listen: Listen, settings: SiteSettings, factory: Any) -> list[Any]:
@@ -120,6 +134,15 @@ def where(settings: SiteSettings, ports: Iterable[Any]) -> str:
     number = next((host.port for host in hosts), settings.port)
     is_ipv4_alone = not settings.address and bool(hosts) and all(":" not in host.host for host in hosts)
     return _place(number, settings.address, "all IPv4 addresses" if is_ipv4_alone else "all addresses")
+
+
+def system_range() -> PortRange | None:
+    """The ports from which the system takes those of outgoing connections; ``None`` where it does not say."""
+    try:
+        low, high = Path(_DYNAMIC_RANGE).read_text("ascii").split()
+        return PortRange(max(int(low), 1024), int(high))
+    except (OSError, ValueError):
+        return None
 
 
 def range_text(ports: PortRange) -> str:

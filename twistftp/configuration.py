@@ -24,7 +24,9 @@ from twisted.internet.endpoints import serverFromString
 
 from twistftp.accounts.checkers import make_checkers
 from twistftp.policy.channels import PortRange
-from twistftp.policy.settings import BadSetting, FirewallSupport, ServerSettings, SiteSettings, describe_change
+from twistftp.policy.firewall_support import AddressTable, FirewallSupport, Networks
+from twistftp.policy.rules import BadSetting
+from twistftp.policy.settings import ServerSettings, SiteSettings, describe_change
 from twistftp.roots import Place, expand, root_trouble
 
 __all__ = ["OPTIONS", "ConfigurationError", "describe_change", "load", "read"]
@@ -40,6 +42,10 @@ OPTIONS: Mapping[tuple[str | int, ...], str] = {
     ("site", 0, "authentication", "anonymous"): "--no-anonymous",
     ("site", 0, "authentication", "strcred"): "--auth",
     ("site", 0, "logging", "commands"): "--log-commands",
+    ("site", 0, "firewall_support", "external_address"): "--external-address",
+    ("site", 0, "firewall_support", "external_addresses"): "--external-address",
+    ("site", 0, "firewall_support", "external_ports"): "--external-ports",
+    ("site", 0, "firewall_support", "internal_networks"): "--internal-network",
     ("firewall_support", "data_channel_port_range"): "--passive-ports",
     ("server", "grace"): "--grace",
 }
@@ -95,13 +101,17 @@ def read(path: str | None, given: Mapping[Where, object] | None = None, place: P
     source = _Source(path, given or {})
     settings = source.structured(source.document())
     sites = tuple(source.checked(number, site, place) for number, site in enumerate(settings.sites))
+    ports = settings.firewall_support.data_channel_port_range
     for number, site in enumerate(sites):
+        mapped = site.firewall_support.external_ports
+        if mapped is not None and len(mapped) != len(ports):
+            rule = f"must be as many ports as the passive ports {ports}" if len(ports) else "needs passive ports other than 0-0, and as many"
+            source.refuse(("site", number, "firewall_support", "external_ports"), str(mapped), rule)
         for other in sites[:number]:
             if site.name == other.name:
                 source.refuse(("site", number, "name"), site.name, "another site has this name; give each its own")
             if _collide(site, other):
                 source.refuse(("site", number, "port"), site.port, f"site {other.name!r} listens there already; change port or address")
-    ports = settings.firewall_support.data_channel_port_range
     if len(ports) and all(port in {site.port for site in sites if not site.listen} for port in range(ports.low, ports.high + 1)):
         source.refuse(("firewall_support", "data_channel_port_range"), str(ports), "holds control ports alone; none is left for data")
     return evolve(settings, sites=sites)
@@ -262,6 +272,22 @@ def _range(value: Any, _: Any) -> PortRange:
         raise _Refused(value, str(error)) from None
 
 
+def _mapped_range(value: Any, _: Any) -> PortRange | None:
+    return None if value == "" else _range(value, _)
+
+
+def _true_false_or_text(value: Any, _: Any) -> bool | str:
+    if type(value) not in (bool, str):
+        raise _Refused(value, 'must be true, false, or prefix lengths for IPv4 and IPv6 such as "24/64"')
+    return value  # type: ignore[no-any-return]
+
+
+def _addresses(value: Any, _: Any) -> Any:
+    if not isinstance(value, dict) or not all(type(address) is str for address in value.values()):
+        raise _Refused(value, 'must be a table of texts: "10.8.0.0/16" = "10.8.0.1"')
+    return value  # the setting itself reads it
+
+
 def _table(kind: type) -> Callable[[Any, Any], Any]:
     structure: Any = make_dict_structure_fn(kind, _CONVERTER, _cattrs_forbid_extra_keys=True, _cattrs_detailed_validation=True)
 
@@ -287,6 +313,10 @@ _CONVERTER.register_structure_hook(float, _number)
 _CONVERTER.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _texts)
 _CONVERTER.register_structure_hook_func(lambda kind: kind == tuple[SiteSettings, ...], _sites)
 _CONVERTER.register_structure_hook(PortRange, _range)
+_CONVERTER.register_structure_hook_func(lambda kind: kind == PortRange | None, _mapped_range)
+_CONVERTER.register_structure_hook_func(lambda kind: kind == bool | str, _true_false_or_text)
+_CONVERTER.register_structure_hook_func(lambda kind: kind == AddressTable, _addresses)
+_CONVERTER.register_structure_hook_func(lambda kind: kind == Networks, _texts)
 
 
 def _first_fault(error: BaseException, where: Where) -> tuple[Where, BaseException]:

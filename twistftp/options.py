@@ -44,6 +44,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         ["name", None, None, "Name of the site, for the greeting and the log; default twistftp."],
         ["host-name", None, None, "Name of the virtual host."],
         ["passive-ports", None, None, "Data channel port range, LOW-HIGH or one port N, within 1024-65535; default 0-0, the system's dynamic range."],
+        ["external-ports", None, None, "The range of the same size that a port-mapping NAT shows outside, for all clients that are not internal."],
         ["grace", None, None, "Seconds that SIGTERM lets transfers finish; default 10."],
         ["config", "c", None, "Configuration file (TOML). Options given beside it override it."],
     ]
@@ -59,7 +60,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
 
     def __init__(self) -> None:
         super().__init__()
-        self["listen"], self["auth"] = [], []
+        self["listen"], self["auth"], self["external-address"], self["internal-network"] = [], [], [], []
 
     def opt_listen(self, endpoint: str) -> None:
         """Twisted endpoint to listen on instead of port and interface: systemd:..., haproxy:tcp:2121, unix:... May be repeated."""
@@ -73,6 +74,17 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             raise usage.UsageError(f"--auth: {error}") from None
         self.addChecker(checker)
         self["auth"].append(description)
+
+    def opt_external_address(self, address: str) -> None:
+        """IPv4 address or DNS name told to PASV clients outside; NETWORK=ADDR for the clients of one network. May be repeated."""
+        plain = [one for one in self["external-address"] if "=" not in one]
+        if plain and "=" not in address:
+            raise usage.UsageError(f"--external-address {address}: {plain[0]} was given already; another one needs its network, NETWORK=ADDR")
+        self["external-address"].append(address)
+
+    def opt_internal_network(self, network: str) -> None:
+        """Network whose clients get the local address and port, such as 10.0.0.0/8; default the private ones. May be repeated."""
+        self["internal-network"].append(network)
 
     def opt_version(self) -> None:
         """Show the versions of twistftp and Twisted and exit."""
@@ -130,7 +142,9 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             value: Any = self[option[2:]] if option != "--passive-ports" else self["passive-ports"]
             if value in (None, [], 0):
                 continue
-            found[place] = _TYPED.get(option, lambda given: given)(value)
+            typed = _TYPED.get(str(place[-1]) if option == "--external-address" else option, lambda given: given)(value)
+            if typed is not None:
+                found[place] = typed
         return found
 
     def place(self) -> Place:
@@ -155,10 +169,22 @@ def _decimal(text: str) -> object:
         return text
 
 
+def _plain(texts: list[str]) -> object:
+    return next((text for text in texts if "=" not in text), None)
+
+
+def _by_network(texts: list[str]) -> object:
+    pairs = (text.partition("=") for text in texts if "=" in text)
+    return {network.strip(): address.strip() for network, _, address in pairs} or None
+
+
 # How the text of an option becomes a value of the file. A text that does not stays one, and the rule refuses it.
+# One option fills two keys; it is found by their names.
 _TYPED: dict[str, Any] = {
     "--port": _whole,
     "--grace": _decimal,
     "--no-anonymous": lambda given: False,
     "--log-commands": bool,
+    "external_address": _plain,
+    "external_addresses": _by_network,
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 from typing import Any
 
@@ -19,11 +19,12 @@ from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.logger import Logger
 
-from twistftp.binding import CannotBind, Listen, close_ports, has_same_binding, open_ports, port_numbers, range_text, where
+from twistftp.binding import CannotBind, CannotStart, Listen, close_ports, has_same_binding, open_ports, port_numbers, range_text, system_range, where
 from twistftp.configuration import ConfigurationError
 from twistftp.options import Options
 from twistftp.policy.channels import DYNAMIC
 from twistftp.policy.settings import ServerSettings, SiteSettings, describe_change, pair_sites
+from twistftp.policy.traps import traps
 from twistftp.privileges import ServingUser, prepare_for_chroot
 
 __all__ = ["CannotStart", "Options", "Server", "SiteService", "makeService"]
@@ -42,7 +43,9 @@ def makeService(options: Options) -> Server:
     from twistftp.storage.confinement import Confinement
     from twistftp.transport import sockets
     from twistftp.transport.deadlines import Deadlines
+    from twistftp.transport.dns import DNS
     from twistftp.transport.pool import PassivePool
+    from twistftp.transport.source import SourcePort
 
     # SIGHUP leaves checkers alone whose strings are as they were: some hold state, and a chroot hides their plugins.
     checkers = cache(make_checkers)
@@ -50,9 +53,10 @@ def makeService(options: Options) -> Server:
         return build_portal(site.authentication, Confinement(site.root), checkers(site.authentication.strcred))
 
     above = getattr(options, "parent", None) or {}
-    user = None
+    user, source, lookup = None, SourcePort(), DNS(reactor)
     if above.get("chroot"):
         prepare_for_chroot()
+        lookup.prepare()
         if not above.get("euid"):
             # twistd would look the user up behind the chroot, where nobody is known, so it is not asked to.
             user = options.place().user
@@ -68,26 +72,12 @@ def makeService(options: Options) -> Server:
         options.settings,
         pool,
         make_portal=make_portal,
-        make_site=lambda site: FTPSite(site, make_portal(site), pool=pool, reactor=reactor),
+        make_site=lambda site: FTPSite(site, make_portal(site), pool=pool, reactor=reactor, source=source, lookup=lookup),
         listen=lambda port, site, address: sockets.listen(reactor, port, site, address, _BACKLOG),
         reread=options.reread if options["config"] else None,
         user=user,
         foreground=bool(above.get("nodaemon")),
     )
-
-
-class CannotStart(SystemExit, Exception):
-    """
-    The start has failed; the text is one line. Both bases are needed: as an ``Exception`` it makes ``twistd`` remove its pid file
-    and tell the process that waits for the daemon; as a ``SystemExit`` it then ends the command with status 1 and no traceback.
-    """
-
-    def __init__(self, line: str) -> None:
-        super().__init__(1)
-        self.line = line
-
-    def __str__(self) -> str:
-        return self.line
 
 
 class SiteService(Service):
@@ -277,6 +267,13 @@ class Server(MultiService):
             self.privilegedStartService()  # ``twist``, unlike ``twistd``, knows no such start
         self.reactor.callWhenRunning(self._catch_signals)
         super().startService()
+        self.reactor.callWhenRunning(self._warn, ())
+
+    def _warn(self, known: Collection[str]) -> None:
+        """Say what in the settings asks for trouble, but not what was said of those before."""
+        for line in traps(self.settings, system_range()):
+            if line not in known:
+                self.log.warn("{line}", line=line)
 
     def stopService(self) -> Deferred[None]:
         """Drain all sites; new connections get 421 meanwhile. A second SIGTERM or Ctrl-C does not wait for it."""
@@ -337,7 +334,8 @@ class Server(MultiService):
             self.log.info("SIGHUP: {change}", change=change)
         pairs = pair_sites([service.settings for service in self.services], new.sites)
         services = {service.settings.name: service for service in self.services}
-        self.settings = new
+        known, self.settings = traps(self.settings, system_range()), new
+        self._warn(known)
         self.pool.ports = new.firewall_support.data_channel_port_range
         for was, site in pairs:
             if site is None:

@@ -20,12 +20,17 @@ from twisted.protocols.ftp import FTPFactory
 from twistftp.policy.channels import DYNAMIC, PortRange
 from twistftp.policy.diagnosis import Cause
 from twistftp.policy.settings import SiteSettings
+from twistftp.session.advertising import Advertising
 from twistftp.session.interpreter import ServerPI
 from twistftp.session.refusal import Refusal
 from twistftp.session.transcript import Transcript
 from twistftp.session.verbs.table import SITE_VERBS, VERBS
+from twistftp.session.verdicts import Verdicts
 from twistftp.transport.deadlines import Deadlines
+from twistftp.transport.dns import DNS
 from twistftp.transport.pool import PassivePool
+from twistftp.transport.resolver import Lookup, Resolver
+from twistftp.transport.source import SourcePort
 from twistftp.wire.addresses import fold_address
 from twistftp.wire.replies import Reply
 
@@ -44,6 +49,8 @@ class FTPSite(FTPFactory):
     :param passive_ports: the data channel port range, when the site has a pool to itself.
     :param pool: a pool of passive ports that several sites share.
     :param reactor: the reactor; ``None`` means the installed one.
+    :param source: what is known of the source port of active connections, when several sites share that.
+    :param lookup: finds the addresses of external names; ``None`` asks DNS.
     """
 
     protocol: type[Protocol] = ServerPI  # type: ignore[assignment]  # not Twisted's own FTP
@@ -59,6 +66,8 @@ class FTPSite(FTPFactory):
         passive_ports: PortRange | str = DYNAMIC,
         pool: PassivePool | None = None,
         reactor: Any = None,
+        source: SourcePort | None = None,
+        lookup: Lookup | None = None,
     ) -> None:
         super().__init__(portal or _own_portal(settings))
         if reactor is None:
@@ -69,8 +78,12 @@ class FTPSite(FTPFactory):
             pool = PassivePool(reactor, ports, Deadlines(reactor), stall_timeout=settings.limits.data_stall_timeout)
         self.pool = pool
         self.deadlines = pool.deadlines
+        self.source = source or SourcePort()
         self.log = Logger(namespace="twistftp.site")
+        self.resolver = Resolver(self.reactor, lookup or DNS(self.reactor))
+        self.advertising = Advertising(self.log, lambda: self.settings, self.resolver.addresses)
         self.transcript = Transcript(self.log, settings.logging.commands)
+        self.verdicts = Verdicts()
         self.sessions: set[ServerPI] = set()
         self._per_address: Counter[str] = Counter()
         self._last_session = 0
@@ -87,6 +100,7 @@ class FTPSite(FTPFactory):
         self.settings = settings
         if portal is not None:
             self.portal = portal
+        self.resolver.watch(settings.firewall_support.external_names)
         self.transcript.log_commands = settings.logging.commands
         limits, now = settings.limits, self.deadlines.seconds()
         for session in self.sessions:  # shorter times hold for those who are here, too, counted from now
@@ -96,6 +110,16 @@ class FTPSite(FTPFactory):
         self.banner = Reply.message(220, banner)
         self.greeting = Reply.message(230, messages.greeting or "Logged in.")
         self.goodbye = Reply(221, Reply.message(221, messages.exit or "Goodbye.").lines, closes=True)
+
+    def startFactory(self) -> None:
+        """The first port of this site opens: from now on external names are kept fresh."""
+        super().startFactory()
+        self.resolver.start()
+
+    def stopFactory(self) -> None:
+        """The last one is closed."""
+        self.resolver.stop()
+        super().stopFactory()
 
     # -- connections ---------------------------------------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ from twistftp.policy.channels import DYNAMIC, PortRange
 from twistftp.policy.diagnosis import Cause
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.interfaces import DataConnectionFailed, IDataPort
-from twistftp.transport.leases import Lease
+from twistftp.transport.leases import SOON, Lease
 from twistftp.transport.pool import PassivePool
 
 
@@ -158,13 +158,33 @@ class LeaseTests(PoolCase):
         self.assertEqual((Cause.FOREIGN_PEER, "203.0.113.9"), (verdict.cause, verdict.address))
 
     def test_unused(self):
-        """A lease that nobody uses ends by itself (P-DC-12)."""
+        """A lease that nobody uses ends by itself (P-DC-12), and a transfer command that comes later is told why."""
         pool = self.pool()
         lease = pool.lease(self.HERE, "198.51.100.1")
         self.clock.advance(60.5)
         self.assertEqual(0, pool.active_leases)
         error = self.assertRaises(DataConnectionFailed, lease.connection, 30)
-        self.assertIs(Cause.NOT_SET_UP, self.cause(error))
+        self.assertIs(Cause.NEVER_ARRIVED, self.cause(error))
+        self.assertIs(lease.failure, error.verdict)
+
+    def test_failure(self):
+        """A lease that is given up tells whether somebody should have come by then."""
+        for seconds, cause in ((SOON - 0.5, None), (SOON, Cause.NEVER_ARRIVED)):
+            for awaited in (False, True):
+                pool = self.pool()
+                lease = pool.lease(self.HERE, "198.51.100.1")
+                waiting = lease.connection(30) if awaited else None
+                self.clock.advance(seconds)
+                lease.close()
+                lease.close()
+                self.assertIs(cause, lease.failure and lease.failure.cause)
+                if waiting is not None:
+                    self.assertIs(Cause.ABORTED, self.failed(waiting).cause)
+        lease = pool.lease(self.HERE, "198.51.100.1")
+        self.clock.advance(5)
+        self.net.arrive(self.HERE, lease.port, "198.51.100.1")
+        lease.close()
+        self.assertIsNone(lease.failure, "somebody came")
 
     def test_close(self):
         """Closing gives the port back once (P-DC-3), ends waiting (P-DX-10), and closes an early connection with FIN."""
@@ -321,6 +341,19 @@ class PoolTests(PoolCase):
             self.assertNotEqual(left.port, other.port)
             self.net.arrive(self.HERE, other.port, "198.51.100.1").abort(Cause.CLOSING)
             self.clock.advance(301)
+
+    def test_left_unused_port_comes_last(self):
+        """So it is when the port has been closed since, and few others are open: one that is open and free is better (connection tracking)."""
+        pool = self.pool(high=50002)
+        left = {lease.port for lease in [pool.lease(self.HERE, "198.51.100.1") for _ in range(2)] if lease.close() is None}
+        pool.trim()
+        for _ in range(10):
+            lease = pool.lease(self.HERE, "198.51.100.1")
+            self.assertNotIn(lease.port, left)
+            self.net.arrive(self.HERE, lease.port, "198.51.100.1").abort(Cause.CLOSING)
+        holder = pool.lease(self.HERE, "198.51.100.1")
+        self.assertIn(pool.lease(self.HERE, "198.51.100.1").port, left, "better than none")
+        self.assertNotIn(holder.port, left)
 
     def test_trim_and_idle(self):
         """Warm ports are closed on demand, and by themselves after a while without leases."""

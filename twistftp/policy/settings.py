@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import math
-import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any
@@ -17,7 +16,9 @@ from typing import Any
 import attrs
 from attrs import Attribute, field, frozen
 
-from twistftp.policy.channels import DYNAMIC, PortRange
+from twistftp.policy.channels import PortRange
+from twistftp.policy.firewall_support import FirewallSupport, SiteFirewallSupport
+from twistftp.policy.rules import BadSetting, is_host_name, port_number
 
 __all__ = [
     "Authentication",
@@ -34,14 +35,6 @@ __all__ = [
     "describe_change",
     "pair_sites",
 ]
-
-
-class BadSetting(ValueError):
-    """A value breaks a rule: ``name`` is the setting's, ``value`` what was given, ``rule`` what it should be."""
-
-    def __init__(self, name: str, value: object, rule: str) -> None:
-        super().__init__(f"{name} = {value!r}: {rule}")
-        self.name, self.value, self.rule = name, value, rule
 
 
 _Validator = Callable[[Any, "Attribute[Any]", Any], None]
@@ -63,11 +56,6 @@ def _one_of(*allowed: str) -> _Validator:
     return check
 
 
-def _port(instance: object, attribute: Attribute[int], value: int) -> None:
-    if not 0 <= value <= 65535:
-        raise BadSetting(attribute.name, value, "a port is 0 to 65535")
-
-
 def _address(instance: object, attribute: Attribute[str], value: str) -> None:
     if value:
         try:
@@ -77,12 +65,8 @@ def _address(instance: object, attribute: Attribute[str], value: str) -> None:
             raise BadSetting(attribute.name, value, rule) from None
 
 
-# RFC 7151 §3.1 takes host names as in RFC 3986 and 1123; an underscore is common inside private networks.
-_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\Z", re.IGNORECASE)
-
-
 def _host_name(instance: object, attribute: Attribute[str], value: str) -> None:
-    if value and not _HOST_NAME.match(value):
+    if value and not is_host_name(value):
         raise BadSetting(attribute.name, value, "must be a host name such as ftp.example.org (internationalized names in their xn-- form)")
 
 
@@ -112,20 +96,6 @@ def _seconds(default: float) -> float:
 
 def _text(default: str = "") -> str:
     return field(default=default, validator=_message)
-
-
-@frozen
-class FirewallSupport:
-    """``[firewall_support]``, FTP Firewall Support at server level: one range for all sites of the process."""
-
-    data_channel_port_range: PortRange = DYNAMIC
-
-
-@frozen
-class SiteFirewallSupport:
-    """``[site.firewall_support]``: data channel rules of one site."""
-
-    active_mode: bool = True
 
 
 @frozen
@@ -204,7 +174,7 @@ class SiteSettings:
     root: str
     name: str = field(default="twistftp", validator=_one_line)
     address: str = field(default="", validator=_address)
-    port: int = field(default=2121, validator=_port)
+    port: int = field(default=2121, validator=port_number)
     host_name: str = field(default="", validator=_host_name)
     listen: tuple[str, ...] = ()
     auto_start: bool = True
@@ -276,4 +246,8 @@ def _differences(old: Any, new: Any, path: str, owner: str) -> Iterator[str]:
 
 
 def _shown(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value) if isinstance(value, PortRange) else repr(value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, tuple):
+        return f"[{', '.join(_shown(item) for item in value)}]"
+    return repr(value) if isinstance(value, str) or value is None else str(value)

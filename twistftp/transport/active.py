@@ -22,6 +22,7 @@ from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.dtp import DataConnection
 from twistftp.transport.interfaces import DataConnectionFailed, IDataPort
 from twistftp.transport.sockets import connect
+from twistftp.transport.source import SourcePort
 
 __all__ = ["ActivePort"]
 
@@ -42,6 +43,8 @@ class ActivePort:
     :param host: the client's address; no name.
     :param bind_host: the address to connect from, that of the control connection (P-DC-13); ``""`` for any.
     :param closed: called with the data connection when it is gone.
+    :param source_port: the port to connect from, if that can be; 0 for any.
+    :param source: knows which ports the system does not let us have.
     """
 
     def __init__(
@@ -53,8 +56,13 @@ class ActivePort:
         deadlines: Deadlines,
         stall_timeout: float = 300.0,
         closed: Callable[[DataConnection], object] | None = None,
+        source_port: int = 0,
+        source: SourcePort | None = None,
     ) -> None:
         self.host, self.port = host, port
+        self._source = source or SourcePort()
+        self._source_port = self._source.choose(source_port)
+        self._timeout = 0.0
         self._reactor, self._bind_host = reactor, bind_host
         self._deadlines, self._stall_timeout, self._closed = deadlines, stall_timeout, closed
         self._is_used = False
@@ -72,8 +80,12 @@ class ActivePort:
         self._is_used = True
         result: Deferred[DataConnection] = Deferred(self._cancelled)
         self._result = result
-        self._connector = connect(self._reactor, self.host, self.port, _Attempt(self), timeout, self._bind_host)
+        self._timeout = timeout
+        self._connect()
         return result
+
+    def _connect(self) -> None:
+        self._connector = connect(self._reactor, self.host, self.port, _Attempt(self), self._timeout, self._bind_host, self._source_port)
 
     def close(self) -> None:
         """Stop connecting; see :class:`IDataPort`."""
@@ -87,6 +99,10 @@ class ActivePort:
     def failed(self, reason: Failure) -> None:
         """The attempt has ended without a connection."""
         self._connector = None
+        if self._source_port and self._result is not None and self._source.is_unusable(self._source_port, reason.value):
+            self._source_port = 0  # it failed at once, so the time for the next attempt is still all there
+            self._connect()
+            return
         self._end(DataConnectionFailed(Verdict(Cause.CONNECT_FAILED, address=self.host, port=self.port, reason=_in_words(reason.value))))
 
     def _connected(self, connection: DataConnection) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twisted.internet.interfaces import IProtocolFactory
 from zope.interface import implementer
 
+from twistftp.policy.matching import PeerMatch
 from twistftp.wire.addresses import fold_address
 
 if TYPE_CHECKING:
@@ -36,12 +37,13 @@ class PortOwner(Protocol):
 @implementer(IProtocolFactory)
 class PassiveListener:
     """
-    A listening port and the leases on it, by client address.
+    A listening port and the leases on it, by client address or network (:attr:`Lease.key`).
 
-    A lease proves itself by (port, client address); so one port serves any number of addresses, each once at a time.
+    A lease proves itself by (port, client address) or (port, client network); so one port serves any number of these, each
+    once at a time. Two leases that one address could fit are never on the same port: nothing is handed out on a guess.
     """
 
-    __slots__ = ("_owner", "handle", "interface", "is_stale", "leases", "port")
+    __slots__ = ("_owner", "_wide", "handle", "interface", "is_stale", "leases", "port")
 
     def __init__(self, owner: PortOwner, interface: str) -> None:
         self._owner = owner
@@ -49,12 +51,26 @@ class PassiveListener:
         self.port = 0
         self.handle: Any = None  # the IListeningPort
         self.leases: dict[str, Lease] = {}
+        self._wide = 0  # how many of them admit more than one address
         self.is_stale = False  # outside the range by now: it ends with its last lease
+
+    def has_room(self, client: str, match: PeerMatch) -> bool:
+        """Whether a lease of ``client`` under this rule would be told apart from all others here."""
+        if match.is_exact and not self._wide:
+            return client not in self.leases
+        return not any(match.overlaps(client, lease.match, lease.client) for lease in self.leases.values())
+
+    def add(self, lease: Lease) -> None:
+        """Put a lease on the port, which has room for it."""
+        self.leases[lease.key] = lease
+        self._wide += not lease.match.is_exact
 
     def buildProtocol(self, addr: Any) -> DataConnection | None:
         """Give an arriving connection to the lease of its address; ``None`` drops it (P-DC-4, P-DC-10)."""
         client = fold_address(addr.host)
         lease = self.leases.get(client)
+        if lease is None and self._wide:
+            lease = next((one for one in self.leases.values() if one.match.admits(one.client, client)), None)
         if lease is None:
             self._owner.stranger(self, client)
             if len(self.leases) == 1:
@@ -66,8 +82,9 @@ class PassiveListener:
 
     def release(self, lease: Lease, is_used: bool = False) -> None:
         """Take a lease off the port; one that is not there is no error."""
-        if self.leases.get(lease.client) is lease:
-            del self.leases[lease.client]
+        if self.leases.get(lease.key) is lease:
+            del self.leases[lease.key]
+            self._wide -= not lease.match.is_exact
             self._owner.lease_ended(self, lease, is_used)
 
     def doStart(self) -> None:

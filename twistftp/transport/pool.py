@@ -19,6 +19,7 @@ from twisted.logger import Logger
 
 from twistftp.policy.channels import PortRange
 from twistftp.policy.diagnosis import Cause, Verdict
+from twistftp.policy.matching import EXACT, PeerMatch
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.dtp import DataConnection
 from twistftp.transport.interfaces import DataConnectionFailed
@@ -39,10 +40,10 @@ IDLE = 10.0
 class _Waiter:
     """A client that waits for one of its leases to end."""
 
-    __slots__ = ("_pool", "client", "interface", "result", "until")
+    __slots__ = ("_pool", "client", "interface", "match", "result", "until")
 
-    def __init__(self, pool: PassivePool, interface: str, client: str, until: float) -> None:
-        self._pool, self.interface, self.client, self.until = pool, interface, client, until
+    def __init__(self, pool: PassivePool, interface: str, client: str, match: PeerMatch, until: float) -> None:
+        self._pool, self.interface, self.client, self.match, self.until = pool, interface, client, match, until
         self.result: Deferred[Lease] = Deferred(lambda _: pool.drop(self))
 
     def expire(self, now: float) -> float | None:
@@ -123,32 +124,34 @@ class PassivePool:
         """The number of data connections not gone yet: early ones, those that send, and those that wait for the client's FIN."""
         return len(self._connections)
 
-    def lease(self, interface: str, client: str) -> Lease | Deferred[Lease]:
+    def lease(self, interface: str, client: str, match: PeerMatch = EXACT) -> Lease | Deferred[Lease]:
         """
         Give a client a port. It is open when this returns (P-PB-7).
 
         :param interface: the address to listen on, that of the control connection.
         :param client: the client's address; the connection must come from there.
-        :return: the lease, or a Deferred of it if the client has leases on all ports and must wait for one of them to end.
+        :param match: which other addresses it may come from as well.
+        :return: the lease, or a Deferred of it if leases that its connection could be taken for are on all ports: it waits for one to end.
         :raises DataConnectionFailed: CANNOT_LISTEN; the Deferred fails with POOL_BUSY.
         """
         interface, client = fold_address(interface), fold_address(client)
         key = (interface, client)
         if key not in self._waiters:
-            listener = self._open.find(interface, client)
+            listener = self._open.find(interface, client, match)
             if listener is not None:
-                return self._grant(listener, client)
-            if not self._open.is_held(interface, client):
+                return self._grant(listener, client, match)
+            if not self._open.is_held(interface, client, match):
                 self.counters.refused += 1
                 raise DataConnectionFailed(Verdict(Cause.CANNOT_LISTEN))
         self.counters.waits += 1
-        waiter = _Waiter(self, interface, client, self.deadlines.seconds() + self._wait)
+        waiter = _Waiter(self, interface, client, match, self.deadlines.seconds() + self._wait)
         self._waiters.setdefault(key, deque()).append(waiter)
         self.deadlines.watch(waiter, waiter.until)
         return waiter.result
 
-    def _grant(self, listener: PassiveListener, client: str) -> Lease:
-        lease = listener.leases[client] = Lease(listener, client, self.deadlines, self._unused_timeout, self._range_text)
+    def _grant(self, listener: PassiveListener, client: str, match: PeerMatch) -> Lease:
+        lease = Lease(listener, client, self.deadlines, self._unused_timeout, self._range_text, match)
+        listener.add(lease)
         self.active_leases += 1
         self.counters.leased += 1
         return lease
@@ -176,7 +179,7 @@ class PassivePool:
         if not is_used:
             self._open.note_left_unused(lease.client, listener.port)
         if self._waiters:
-            self._serve_waiter(listener.interface, lease.client)
+            self._serve_waiter(listener.interface, lease)
         self._open.tidy(listener)
         if not self.active_leases and self._open:
             self._idle_at = self.deadlines.seconds() + IDLE
@@ -184,15 +187,16 @@ class PassivePool:
 
     # Waiting
 
-    def _serve_waiter(self, interface: str, client: str) -> None:
-        waiters = self._waiters.get((interface, client))
-        if not waiters:
-            return
-        listener = self._open.find(interface, client)
-        if listener is not None:
-            waiter = waiters[0]
-            self.drop(waiter)
-            waiter.result.callback(self._grant(listener, client))
+    def _serve_waiter(self, interface: str, ended: Lease) -> None:
+        """Let in those for whom the place that is free now is the right one: of each address, who has waited longest."""
+        for waiters in list(self._waiters.values()):
+            waiter = waiters[0] if waiters else None
+            if waiter is None or waiter.interface != interface or not waiter.match.overlaps(waiter.client, ended.match, ended.client):
+                continue
+            listener = self._open.find(interface, waiter.client, waiter.match)
+            if listener is not None:
+                self.drop(waiter)
+                waiter.result.callback(self._grant(listener, waiter.client, waiter.match))
 
     def drop(self, waiter: _Waiter) -> None:
         """Take a waiter out of its queue."""

@@ -65,6 +65,14 @@ class DataServer(DirectServer):
 class DirectClient(DirectIO, tcp.Client):
     """A connection made by :func:`connect`."""
 
+    def createInternetSocket(self) -> socket.socket:
+        """A socket that may share a source port that was asked for: one port serves all active connections (P-DC-13)."""
+        skt = super().createInternetSocket()
+        bind = self.connector.bindAddress
+        if bind and bind[1] and sys.platform != "win32":
+            _set(skt, socket.SOL_SOCKET, socket.SO_REUSEADDR)
+        return skt
+
 
 class DirectConnector(tcp.Connector):
     """Makes a :class:`DirectClient`."""
@@ -199,13 +207,15 @@ def listen(reactor: Any, port: int, factory: Any, interface: str = "", backlog: 
     return listener
 
 
-def connect(reactor: Any, host: str, port: int, factory: Any, timeout: float = 30.0, bind_address: str = "") -> IConnector:
+def connect(reactor: Any, host: str, port: int, factory: Any, timeout: float = 30.0, bind_address: str = "", bind_port: int = 0) -> IConnector:
     """
-    Connect to an address (no name), from ``bind_address`` if given. The factory is told of success and failure.
+    Connect to an address (no name), from ``bind_address`` and ``bind_port`` if given. The factory is told of success and failure.
 
     :param timeout: seconds.
     """
-    bind = (bind_address, 0) if bind_address else None
+    if bind_port and not bind_address:
+        bind_address = "::" if ":" in host else "0.0.0.0"
+    bind = (bind_address, bind_port) if bind_address else None
     if not isinstance(reactor, posixbase.PosixReactorBase):
         return reactor.connectTCP(host, port, factory, timeout, bind)  # type: ignore[no-any-return]
     connector = DirectConnector(host, port, factory, timeout, bind, reactor)

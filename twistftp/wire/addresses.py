@@ -16,6 +16,7 @@ __all__ = [
     "encode_229",
     "fold_address",
     "is_ipv6",
+    "is_loopback",
     "is_unusable_target",
     "parse_eprt",
     "parse_port",
@@ -114,6 +115,11 @@ def encode_229(port: int) -> str:
 def is_ipv6(host: str) -> bool:
     """Whether a folded address is a real IPv6 one."""
     return ":" in host
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a folded address, given in its plain form, leads back to the machine itself."""
+    return ip_address(host).is_loopback
 
 
 def is_unusable_target(host: str) -> bool:
