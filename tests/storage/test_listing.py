@@ -39,7 +39,7 @@ class Cases:
         self.addCleanup(self.confinement.close)
         self.threads = Threads()
         # A sixteenth of what the server does: making thousands of files takes long on some machines.
-        for name, value in (("_SMALL", -1), ("_AT_ONCE", 64), ("_RUN", 256), ("_BATCH", 16), ("_STEP", 4)):
+        for name, value in (("_SMALL", -1), ("_AT_ONCE", 64), ("_RUN", 256), ("_FEW_RUNS", 2), ("_BATCH", 16), ("_STEP", 4)):
             self.patch(module, name, value)
 
     def listing(self, *path: str) -> LocalListing:

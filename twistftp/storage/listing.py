@@ -31,7 +31,8 @@ __all__ = ["LocalListing"]
 
 _SMALL = 64 * 1024  # octets of a directory with room for some 1 500 names; to read them takes a millisecond
 _AT_ONCE = 1024  # of a larger one: names read without leaving the reactor's thread
-_RUN = 4096  # names sorted in one piece: sorting holds the interpreter, merging does not
+_RUN = 4096  # names sorted in one piece: sorting holds the interpreter, heapq's merging does not
+_FEW_RUNS = 8  # sorted pieces that are put together in one piece all the same: some milliseconds
 _BATCH = 256  # entries given at a time
 _STEP = 64  # entries made between two looks at the clock
 _PATIENCE = 0.02  # seconds after which the disk counts as cold
@@ -123,8 +124,15 @@ class LocalListing(Held):
         """All names are read: from here on they are taken in order."""
         rest.close()
         self._rest = None
-        self._names = iter(self._runs[0]) if len(self._runs) == 1 else merge(*self._runs)
-        self._runs = []
+        runs, self._runs = self._runs, []
+        if len(runs) <= _FEW_RUNS:
+            names = runs[0]
+            for run in runs[1:]:
+                names += run
+            names.sort()  # of sorted runs: it only merges them, much faster than heapq
+            self._names = iter(names)
+        else:
+            self._names = merge(*runs)
 
     def _make_batch(self, add: Callable[[list[bytes], list[Any]], None]) -> list[Any]:
         batch: list[Any] = []
