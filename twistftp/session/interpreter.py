@@ -229,7 +229,7 @@ class ServerPI(Protocol):
             self._command = None
             session = self.session
             if session.data_port is not None and command is not None and command.is_transfer:
-                session.drop_data_port()  # used up, whatever became of the transfer (PROTOCOL P-DC-1)
+                session.refuse_data_port()  # the transfer did not even take it
             self.send(reply)
             if self.site.transcript.wants_commands:
                 self.site.transcript.command(session, command, line, reply, started)

@@ -17,7 +17,10 @@ from twistftp.transport.dtp import DataConnection
 from twistftp.transport.interfaces import DataConnectionFailed, IDataPort
 from twistftp.transport.passive import PassiveListener
 
-__all__ = ["Lease"]
+__all__ = ["LATE", "Lease"]
+
+LATE = 2.0
+"""Seconds for which a connection may be on its way to a transfer that has been refused."""
 
 
 class _State(Enum):
@@ -81,6 +84,12 @@ class Lease:
                 connection.close()
         elif state is not _State.ENDED:
             self._end(Verdict(Cause.ABORTED))
+
+    def refuse(self) -> None:
+        """Give it up after the transfer was refused; see :class:`IDataPort`."""
+        if self._state in (_State.OFFERED, _State.AWAITED):
+            self._listener.refused[self.client] = self._deadlines.seconds() + LATE
+        self.close()
 
     def arrived(self, connection: DataConnection) -> None:
         """The client has connected, and the listener has let go of this lease."""

@@ -29,6 +29,9 @@ class PortOwner(Protocol):
     def connect(self, lease: Lease, peer: tuple[str, int]) -> DataConnection:
         """Make the data connection of a lease."""
 
+    def late(self, listener: PassiveListener, client: str, peer: tuple[str, int]) -> DataConnection | None:
+        """A connection of a client that has no lease any more: one to close in order, if its transfer was refused just now."""
+
     def stranger(self, listener: PassiveListener, address: str) -> None:
         """A connection came that no lease admits."""
 
@@ -41,7 +44,7 @@ class PassiveListener:
     A lease proves itself by (port, client address); so one port serves any number of addresses, each once at a time.
     """
 
-    __slots__ = ("_owner", "handle", "interface", "is_stale", "leases", "port")
+    __slots__ = ("_owner", "handle", "interface", "is_stale", "leases", "port", "refused")
 
     def __init__(self, owner: PortOwner, interface: str) -> None:
         self._owner = owner
@@ -49,6 +52,7 @@ class PassiveListener:
         self.port = 0
         self.handle: Any = None  # the IListeningPort
         self.leases: dict[str, Lease] = {}
+        self.refused: dict[str, float] = {}  # clients whose connection may be on its way to a transfer that was refused, and until when
         self.is_stale = False  # outside the range by now: it ends with its last lease
 
     def buildProtocol(self, addr: Any) -> DataConnection | None:
@@ -56,6 +60,8 @@ class PassiveListener:
         client = fold_address(addr.host)
         lease = self.leases.get(client)
         if lease is None:
+            if client in self.refused and (late := self._owner.late(self, client, (client, addr.port))) is not None:
+                return late
             self._owner.stranger(self, client)
             if len(self.leases) == 1:
                 # Most likely its client, come by another way. Only a hint: it is for the text of a later timeout.

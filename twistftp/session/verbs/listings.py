@@ -88,7 +88,7 @@ async def _select(session: Session, text: str) -> tuple[str, str, Any]:
     if not text:
         return join(session.cwd), "", await settled(session.store.listing(session.cwd))
     try:
-        path, entry = await find(session, text)
+        path, entry = await find(session, text, follows=False)
     except NotFound:
         if text.startswith("-") and (rest := strip_options(text)) != text:
             return await _select(session, rest)
