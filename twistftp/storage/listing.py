@@ -76,6 +76,11 @@ class LocalListing(Held):
         lines = self._next(lambda names, batch: self._add_lines(names, batch, form))
         return lines.addCallback(b"".join) if isinstance(lines, Deferred) else b"".join(lines)
 
+    def next_names(self, prefix: bytes) -> bytes | Deferred[bytes]:
+        """As in ``ILongListing``: up to 256 lines, for which no object is looked at."""
+        names = self._next(lambda names, batch: batch.extend([b"%s%s\r\n" % (prefix, name) for name in names]))
+        return names.addCallback(b"".join) if isinstance(names, Deferred) else b"".join(names)
+
     def _next(self, add: Callable[[list[bytes], list[Any]], None]) -> list[Any] | Deferred[list[Any]]:
         if self._is_closed:
             return []
