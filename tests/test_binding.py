@@ -118,5 +118,5 @@ class RangeTextTests(SynchronousTestCase):
         """A range is shown as it is, the dynamic one as the system's."""
         self.assertEqual("5000-5001", range_text(PortRange(5000, 5001)))
         self.assertRegex(range_text(DYNAMIC), r"^(\d+-\d+ \()?the system's dynamic range\)?$")
-        self.patch(binding, "_DYNAMIC_RANGE", "/does/not/exist")
+        self.patch(binding, "system_range", lambda: None)
         self.assertEqual("the system's dynamic range", range_text(DYNAMIC))

@@ -14,6 +14,7 @@ The map of the package, bottom first; a module imports only from the rows above 
 ``session``                     the server-PI: one client's control connection, verb by verb
 ``site``                        :class:`FTPSite`, the factory
 ``configuration``, ``service``  TOML and options to settings; the ``twistd ftpsite`` command
+``cli``                         the ``twistftp`` command
 ==============================  ===============================================================
 
 Importing this package installs no reactor: the public names below are loaded when first used.

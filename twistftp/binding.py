@@ -10,7 +10,6 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
@@ -19,13 +18,13 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from twistftp.dynamic import system_range
 from twistftp.policy.channels import PortRange
 from twistftp.policy.settings import SiteSettings
 
 __all__ = ["CannotBind", "CannotStart", "close_ports", "has_same_binding", "open_ports", "port_numbers", "range_text", "where"]
 
 _log = Logger()
-_DYNAMIC_RANGE = "/proc/sys/net/ipv4/ip_local_port_range"
 _NO_IPV6 = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT, errno.EPFNOSUPPORT})
 _REASONS = {
     errno.EADDRINUSE: "another program, or another server of this kind, listens there already",
@@ -136,24 +135,12 @@ def where(settings: SiteSettings, ports: Iterable[Any]) -> str:
     return _place(number, settings.address, "all IPv4 addresses" if is_ipv4_alone else "all addresses")
 
 
-def system_range() -> PortRange | None:
-    """The ports from which the system takes those of outgoing connections; ``None`` where it does not say."""
-    try:
-        low, high = Path(_DYNAMIC_RANGE).read_text("ascii").split()
-        return PortRange(max(int(low), 1024), int(high))
-    except (OSError, ValueError):
-        return None
-
-
 def range_text(ports: PortRange) -> str:
     """The passive ports as people should read them; the dynamic range by what the system says it is."""
     if not ports.is_dynamic:
         return str(ports)
-    try:
-        low, high = Path(_DYNAMIC_RANGE).read_text("ascii").split()
-    except (OSError, ValueError):
-        return "the system's dynamic range"
-    return f"{low}-{high} (the system's dynamic range)"
+    system = system_range()
+    return f"{system} (the system's dynamic range)" if system is not None else "the system's dynamic range"
 
 
 def _place(port: int, address: str, everywhere: str = "all addresses") -> str:

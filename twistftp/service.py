@@ -19,8 +19,9 @@ from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.logger import Logger
 
-from twistftp.binding import CannotBind, CannotStart, Listen, close_ports, has_same_binding, open_ports, port_numbers, range_text, system_range, where
+from twistftp.binding import CannotBind, CannotStart, Listen, close_ports, has_same_binding, open_ports, port_numbers, range_text, where
 from twistftp.configuration import ConfigurationError
+from twistftp.dynamic import system_range
 from twistftp.options import Options
 from twistftp.policy.channels import DYNAMIC
 from twistftp.policy.settings import ServerSettings, SiteSettings, describe_change, pair_sites

@@ -8,8 +8,8 @@ from click.testing import CliRunner, Result
 from twisted.trial.unittest import SynchronousTestCase
 
 from twistftp.cli import main
-from twistftp.cli.dynamic import dynamic_range
 from twistftp.configuration import load
+from twistftp.dynamic import dynamic_range
 from twistftp.policy.traps import traps
 
 

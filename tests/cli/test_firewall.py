@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from twisted.trial.unittest import SynchronousTestCase
 
 from twistftp.cli import main
-from twistftp.cli.dynamic import dynamic_range
+from twistftp.dynamic import dynamic_range
 from twistftp.policy.firewall_rules.formats import FORMATS
 
 

@@ -138,7 +138,7 @@ class WhyTests(SynchronousTestCase):
 
         def refused() -> None:
             self.d.say("PORT 192,0,2,9,195,81", "LIST")
-            self.d.active_ports[-1].refuse()
+            self.d.active_ports[-1].refuse_connection()
 
         def early_reset() -> None:
             lease = self.d.passive()

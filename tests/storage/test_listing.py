@@ -39,7 +39,7 @@ class Cases:
         self.addCleanup(self.confinement.close)
         self.threads = Threads()
         # A sixteenth of what the server does: making thousands of files takes long on some machines.
-        for name, value in (("_SMALL", -1), ("_AT_ONCE", 64), ("_RUN", 256), ("_BATCH", 16), ("_STEP", 4)):
+        for name, value in (("_SMALL", -1), ("_AT_ONCE", 64), ("_RUN", 256), ("_FEW_RUNS", 2), ("_BATCH", 16), ("_STEP", 4)):
             self.patch(module, name, value)
 
     def listing(self, *path: str) -> LocalListing:
@@ -61,10 +61,11 @@ class Cases:
     def names(self, *path: str) -> list[str]:
         return [entry.name for batch in self.batches(self.listing(*path)) for entry in batch]
 
-    def lines(self, form: UnixForm, *path: str) -> bytes:
+    def lines(self, form: UnixForm | bytes, *path: str) -> bytes:
+        """All lines of LIST in a form, or of NLST with a prefix."""
         listing, lines = self.listing(*path), b""
         while True:
-            more = listing.next_lines(form)
+            more = listing.next_names(form) if isinstance(form, bytes) else listing.next_lines(form)
             if isinstance(more, Deferred):
                 self.threads.run()
                 more = self.successResultOf(more)
@@ -81,6 +82,8 @@ class Cases:
         expected = b"".join(form.lines(batch) for batch in self.batches(self.listing()))
         self.assertEqual(207, expected.count(b"\r\n"))
         self.assertEqual(expected, self.lines(form))
+        names = b"".join(b"d/" + os.fsencode(entry.name) + b"\r\n" for batch in self.batches(self.listing()) for entry in batch)
+        self.assertEqual(names, self.lines(b"d/"))
         self.patch(module, "_SMALL", 1 << 30)
         self.assertEqual(expected, self.lines(form))
         self.assertEqual(expected, b"".join(form.lines(batch) for batch in self.batches(self.listing())))

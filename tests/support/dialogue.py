@@ -279,7 +279,7 @@ class FakeConnection:
 
 @implementer(IDataPort)
 class FakePort:
-    """A lease or the target of PORT. ``connect``, ``never_comes`` and ``refuse`` are what the client's side does."""
+    """A lease or the target of PORT. ``connect``, ``never_comes`` and ``refuse_connection`` are what the client's side does."""
 
     def __init__(self, port: int, peer: str, is_slow: bool = False) -> None:
         self.port, self.peer, self.is_slow = port, peer, is_slow
@@ -306,6 +306,8 @@ class FakePort:
         if not self.is_ended and self.made is not None:
             self.made.close()
         self._end(DataConnectionFailed(Verdict(Cause.ABORTED)))
+
+    refuse = close
 
     def _end(self, error: DataConnectionFailed | None) -> None:
         if self.is_ended:
@@ -341,7 +343,7 @@ class FakePort:
     def never_comes(self) -> None:
         self.fail(Verdict(Cause.NEVER_ARRIVED, port=self.port, seconds=self.timeout or 0, range="50000-50100"))
 
-    def refuse(self) -> None:
+    def refuse_connection(self) -> None:
         self.fail(Verdict(Cause.CONNECT_FAILED, address=self.peer, port=self.port, reason="connection refused"))
 
     def reset(self) -> None:

@@ -124,6 +124,30 @@ class LeaseTests(PoolCase):
         self.assertIs(None, self.net.arrive(self.HERE, lease.port, "198.51.100.1"))
         self.assertEqual(1, pool.counters.strangers)
 
+    def test_refused(self):
+        """A connection on its way to a transfer that was refused is closed with FIN, once and for 2 s; then its client is a stranger (P-DC-17)."""
+        pool = self.pool()
+        for wait, is_welcome in ((1.9, True), (2.1, False)):
+            lease = pool.lease(self.HERE, "198.51.100.1")
+            port = lease.port
+            pool.lease(self.HERE, "198.51.100.2")  # keeps the ports open
+            lease.refuse()
+            lease.refuse()
+            self.clock.advance(wait)
+            connection = self.net.arrive(self.HERE, port, "198.51.100.1")
+            self.assertEqual(is_welcome, connection is not None)
+            if connection is not None:
+                self.assertTrue(connection._transport.disconnecting)
+            self.assertIs(None, self.net.arrive(self.HERE, port, "198.51.100.1"))
+
+    def test_refused_and_asked_again(self):
+        """A new lease on the port is for a transfer again (P-DC-17)."""
+        pool = self.pool(50000, 50000)
+        pool.lease(self.HERE, "198.51.100.1").refuse()
+        lease = pool.lease(self.HERE, "198.51.100.1")
+        connection = self.net.arrive(self.HERE, lease.port, "198.51.100.1")
+        self.assertIs(connection, lease.connection(30))
+
     def test_stranger(self):
         """A stranger is dropped and counted, the rightful client still gets through (P-DC-10)."""
         pool = self.pool()

@@ -9,9 +9,9 @@ from __future__ import annotations
 import click
 
 from twistftp.cli.description import describe_server
-from twistftp.cli.dynamic import dynamic_range
 from twistftp.cli.failing import one_line_errors
 from twistftp.configuration import load
+from twistftp.dynamic import dynamic_range
 from twistftp.policy.traps import traps
 
 __all__ = ["check"]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import click
 
-from twistftp.cli.dynamic import dynamic_range
 from twistftp.cli.failing import one_line_errors
 from twistftp.configuration import Where, read
+from twistftp.dynamic import dynamic_range
 from twistftp.policy.firewall_rules.formats import FORMATS, rules
 from twistftp.policy.firewall_rules.service import describe
 

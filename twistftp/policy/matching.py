@@ -46,7 +46,7 @@ class PeerMatch:
     @property
     def is_exact(self) -> bool:
         """Whether only the very address matches."""
-        return self == EXACT
+        return self.ipv4 == 32 and self.ipv6 == 128
 
     def network(self, address: str) -> str:
         """What all addresses that match ``address`` have in common, as text: the address, its network, or ``*``."""

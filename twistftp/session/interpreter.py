@@ -234,7 +234,7 @@ class ServerPI(Protocol):
             self._command = None
             session = self.session
             if session.data_port is not None and command is not None and command.is_transfer:
-                session.drop_data_port()  # used up, whatever became of the transfer (PROTOCOL P-DC-1)
+                session.refuse_data_port()  # the transfer did not even take it
             if reply.code in _PASSIVE:
                 session.passive_by = _PASSIVE[reply.code]
             self.send(reply)

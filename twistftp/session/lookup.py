@@ -39,6 +39,13 @@ async def on_existing(session: Session, text: str, operation: Callable[[Path], A
     return path, await settled(operation(path))
 
 
-async def find(session: Session, text: str) -> tuple[Path, Entry]:
-    """The object that ``text`` names, from the working directory."""
-    return await on_existing(session, text, session.store.status)
+async def find(session: Session, text: str, *, follows: bool = True) -> tuple[Path, Entry]:
+    """
+    The object that ``text`` names, from the working directory.
+
+    :param follows: a link that leads nowhere, or out of the root, counts as missing (PROTOCOL P-PATH-4); LIST alone shows it.
+    """
+    path, entry = await on_existing(session, text, session.store.status)
+    if follows and entry.is_link and entry.resolved is None:
+        raise NotFound
+    return path, entry

@@ -193,6 +193,12 @@ class Session:
         port, self.data_port = self.data_port, None
         return port
 
+    def refuse_data_port(self) -> None:
+        """The transfer was refused, which uses the set-up up (PROTOCOL P-DC-1)."""
+        port = self.take_data_port()
+        if port is not None:
+            port.refuse()
+
     def drop_data_port(self) -> None:
         """Give an unused data port up, if there is one."""
         port = self.take_data_port()

@@ -60,8 +60,11 @@ class ILongListing(IListing):
     def next_lines(form):
         """
         Give the lines of the next entries in ``form``, a ``wire.unix_form.UnixForm``, as octets; ``b""`` when there are no more. May be
-        deferred. For one listing either this is called or ``next_batch``.
+        deferred. For one listing only one of the three ``next_`` methods is called.
         """
+
+    def next_names(prefix):
+        """Give the next names as lines of NLST, each behind ``prefix`` (octets); ``b""`` when there are no more. May be deferred."""
 
 
 class IOpenFile(Interface):

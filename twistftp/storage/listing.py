@@ -31,7 +31,8 @@ __all__ = ["LocalListing"]
 
 _SMALL = 64 * 1024  # octets of a directory with room for some 1 500 names; to read them takes a millisecond
 _AT_ONCE = 1024  # of a larger one: names read without leaving the reactor's thread
-_RUN = 4096  # names sorted in one piece: sorting holds the interpreter, merging does not
+_RUN = 4096  # names sorted in one piece: sorting holds the interpreter, heapq's merging does not
+_FEW_RUNS = 8  # sorted pieces that are put together in one piece all the same: some milliseconds
 _BATCH = 256  # entries given at a time
 _STEP = 64  # entries made between two looks at the clock
 _PATIENCE = 0.02  # seconds after which the disk counts as cold
@@ -74,6 +75,11 @@ class LocalListing(Held):
         """As in ``ILongListing``: up to 256 lines."""
         lines = self._next(lambda names, batch: self._add_lines(names, batch, form))
         return lines.addCallback(b"".join) if isinstance(lines, Deferred) else b"".join(lines)
+
+    def next_names(self, prefix: bytes) -> bytes | Deferred[bytes]:
+        """As in ``ILongListing``: up to 256 lines, for which no object is looked at."""
+        names = self._next(lambda names, batch: batch.extend([b"%s%s\r\n" % (prefix, name) for name in names]))
+        return names.addCallback(b"".join) if isinstance(names, Deferred) else b"".join(names)
 
     def _next(self, add: Callable[[list[bytes], list[Any]], None]) -> list[Any] | Deferred[list[Any]]:
         if self._is_closed:
@@ -123,8 +129,15 @@ class LocalListing(Held):
         """All names are read: from here on they are taken in order."""
         rest.close()
         self._rest = None
-        self._names = iter(self._runs[0]) if len(self._runs) == 1 else merge(*self._runs)
-        self._runs = []
+        runs, self._runs = self._runs, []
+        if len(runs) <= _FEW_RUNS:
+            names = runs[0]
+            for run in runs[1:]:
+                names += run
+            names.sort()  # of sorted runs: it only merges them, much faster than heapq
+            self._names = iter(names)
+        else:
+            self._names = merge(*runs)
 
     def _make_batch(self, add: Callable[[list[bytes], list[Any]], None]) -> list[Any]:
         batch: list[Any] = []

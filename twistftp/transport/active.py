@@ -92,6 +92,10 @@ class ActivePort:
         self._is_used = True
         self._end(DataConnectionFailed(Verdict(Cause.ABORTED)))
 
+    def refuse(self) -> None:
+        """As :meth:`close`: nothing is on its way before it is asked for."""
+        self.close()
+
     def build(self, addr: Any) -> DataConnection:
         """The client has accepted: make the protocol."""
         return DataConnection((self.host, self.port), self._deadlines, self._stall_timeout, self._connected, self._closed)

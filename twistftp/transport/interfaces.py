@@ -44,6 +44,12 @@ class IDataPort(Interface):
         Once the connection was handed out this does nothing. May be called more than once.
         """
 
+    def refuse():
+        """
+        :meth:`close`, because the transfer was refused: a connection that is on its way yet is closed with FIN too, for a reset would
+        keep the client from reading the reason (PROTOCOL P-DC-17).
+        """
+
 
 class IDataConnection(Interface):
     """An open data connection, used for one transfer."""

@@ -18,8 +18,10 @@ from twistftp.transport.dtp import DataConnection
 from twistftp.transport.interfaces import DataConnectionFailed, IDataPort
 from twistftp.transport.passive import PassiveListener
 
-__all__ = ["SOON", "Lease"]
+__all__ = ["LATE", "SOON", "Lease"]
 
+LATE = 2.0
+"""Seconds for which a connection may be on its way to a transfer that has been refused."""
 SOON = 3.0
 """Seconds within which a client that can reach the port does so: a SYN that was lost is sent again after one."""
 
@@ -96,6 +98,12 @@ class Lease:
             if waited >= SOON:
                 self.failure = self._why_nobody(round(waited))
             self._end(Verdict(Cause.ABORTED))
+
+    def refuse(self) -> None:
+        """Give it up after the transfer was refused; see :class:`IDataPort`."""
+        if self._state in (_State.OFFERED, _State.AWAITED):
+            self._listener.refused[self.client] = self._deadlines.seconds() + LATE
+        self.close()
 
     def arrived(self, connection: DataConnection) -> None:
         """The client has connected, and the listener has let go of this lease."""

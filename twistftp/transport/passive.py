@@ -30,6 +30,9 @@ class PortOwner(Protocol):
     def connect(self, lease: Lease, peer: tuple[str, int]) -> DataConnection:
         """Make the data connection of a lease."""
 
+    def late(self, listener: PassiveListener, client: str, peer: tuple[str, int]) -> DataConnection | None:
+        """A connection of a client that has no lease any more: one to close in order, if its transfer was refused just now."""
+
     def stranger(self, listener: PassiveListener, address: str) -> None:
         """A connection came that no lease admits."""
 
@@ -43,7 +46,7 @@ class PassiveListener:
     once at a time. Two leases that one address could fit are never on the same port: nothing is handed out on a guess.
     """
 
-    __slots__ = ("_owner", "_wide", "handle", "interface", "is_stale", "leases", "port")
+    __slots__ = ("_owner", "_wide", "handle", "interface", "is_stale", "leases", "port", "refused")
 
     def __init__(self, owner: PortOwner, interface: str) -> None:
         self._owner = owner
@@ -52,6 +55,7 @@ class PassiveListener:
         self.handle: Any = None  # the IListeningPort
         self.leases: dict[str, Lease] = {}
         self._wide = 0  # how many of them admit more than one address
+        self.refused: dict[str, float] = {}  # clients whose connection may be on its way to a transfer that was refused, and until when
         self.is_stale = False  # outside the range by now: it ends with its last lease
 
     def has_room(self, client: str, match: PeerMatch) -> bool:
@@ -72,6 +76,8 @@ class PassiveListener:
         if lease is None and self._wide:
             lease = next((one for one in self.leases.values() if one.match.admits(one.client, client)), None)
         if lease is None:
+            if client in self.refused and (late := self._owner.late(self, client, (client, addr.port))) is not None:
+                return late
             self._owner.stranger(self, client)
             if len(self.leases) == 1:
                 # Most likely its client, come by another way. Only a hint: it is for the text of a later timeout.

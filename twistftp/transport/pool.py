@@ -150,6 +150,7 @@ class PassivePool:
         return waiter.result
 
     def _grant(self, listener: PassiveListener, client: str, match: PeerMatch) -> Lease:
+        listener.refused.pop(client, None)
         lease = Lease(listener, client, self.deadlines, self._unused_timeout, self._range_text, match)
         listener.add(lease)
         self.active_leases += 1
@@ -161,6 +162,14 @@ class PassivePool:
     def connect(self, lease: Lease, peer: tuple[str, int]) -> DataConnection:
         """A lease's client has come: make its data connection."""
         connection = DataConnection(peer, self.deadlines, self._stall_timeout, lease.arrived, self._connection_closed)
+        self._connections.add(connection)
+        return connection
+
+    def late(self, listener: PassiveListener, client: str, peer: tuple[str, int]) -> DataConnection | None:
+        """A client connects whose transfer was refused meanwhile: a connection that closes itself with FIN, if it is in time."""
+        if self.deadlines.seconds() > listener.refused.pop(client, 0.0):
+            return None
+        connection = DataConnection(peer, self.deadlines, self._stall_timeout, DataConnection.close, self._connection_closed)
         self._connections.add(connection)
         return connection
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from errno import EAGAIN, ECONNABORTED, ECONNRESET, EHOSTUNREACH, EINTR, ENETDOWN, ENETRESET, ENETUNREACH, ENOTCONN, EPIPE, ETIMEDOUT
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet import main
@@ -30,6 +31,8 @@ BLOCK = 1 << 22
 """Octets a ``sendfile`` call, a millisecond's worth at most: over a network the socket's buffer is the real limit."""
 CHUNK = 1 << 18
 """Octets read at a time where sendfile does not apply, and those after which the reactor gets its turn."""
+TURN = 0.002
+"""Seconds after which the reactor gets its turn: octets may cost their source much, as those of a listing do."""
 SMALL = 1 << 16
 """A file up to this size is read and sent: fewer calls than sendfile, and its FIN is in its last segment."""
 HAS_SENDFILE = sys.platform == "linux"
@@ -125,10 +128,10 @@ class WriteThroughSender(Sender):
         self._resume()
 
     def _resume(self) -> None:
-        budget = CHUNK
+        budget, until = CHUNK, perf_counter() + TURN
         while (data := self._read()) is not None:
             budget -= len(data)
-            if not self._write(data) or self._yielded(budget):
+            if not self._write(data) or self._yielded(budget if perf_counter() < until else 0):
                 return
 
     def _take(self, data: bytes) -> None:

@@ -61,7 +61,7 @@ class CwdTests(SynchronousTestCase):
             self.assertEqual([f'250 "{path}" is the current directory.'], self.d.say(line))
 
     def test_failures(self) -> None:
-        """P-CWD-1, P-TEXT-16, P-TEXT-17, P-TEXT-19: 550 says why, and nothing changes."""
+        """P-CWD-1, P-TEXT-16, P-TEXT-17, P-TEXT-19, P-PATH-4: 550 says why, and nothing changes; a link to nowhere is missing."""
         self.d.say("CWD pub")
         self.assertEqual(
             [
@@ -69,7 +69,7 @@ class CwdTests(SynchronousTestCase):
                 "550 /file: Not a directory.",
                 "550 /file/x: Not a directory.",
                 "550 /locked: Permission denied.",
-                "550 /gone: Not a directory.",
+                "550 /gone: No such file or directory.",
                 '257 "/pub" is the current directory.',
             ],
             self.d.say("CWD nowhere", "CWD /file", "CWD /file/x", "CWD /locked", "CWD /gone", "PWD"),

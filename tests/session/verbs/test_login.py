@@ -412,11 +412,11 @@ class HostTests(SynchronousTestCase):
         self.assertEqual("FTP.Example.ORG", d.session.host)
 
     def test_addresses(self) -> None:
-        """P-HOST-1: an address must be the one that the client came to; IPv6 stands in brackets."""
+        """P-HOST-1: an address must be the one that the client came to; IPv6 stands in brackets (lftp leaves them out, and is understood)."""
         d = Dialogue(self)
         self.assertEqual([220, 504, 504], d.codes("HOST 192.0.2.1", "HOST 192.0.2.2", "HOST [2001:db8::1]"))
         d = Dialogue(self, peer="2001:db8::9", host="2001:db8::1")
-        self.assertEqual([220, 220, 501, 504], d.codes("HOST [2001:db8::1]", "HOST [2001:0db8:0::1]", "HOST 2001:db8::1", "HOST [2001:db8::2]"))
+        self.assertEqual([220, 220, 220, 504], d.codes("HOST [2001:db8::1]", "HOST [2001:0db8:0::1]", "HOST 2001:db8::1", "HOST [2001:db8::2]"))
 
     def test_syntax(self) -> None:
         """P-HOST-1: 501 without a name, with a port, and for what is no host name."""

@@ -195,7 +195,7 @@ class DataConnectionTests(TransferCase):
         made.connect()
         self.assertEqual([150, 226], [int(reply[:3]) for reply in self.d.hear()])
         self.d.say("EPRT |1|192.0.2.9|50001|", "RETR binary")
-        self.d.active_ports[-1].refuse()
+        self.d.active_ports[-1].refuse_connection()
         self.assertEqual(["425 Cannot connect to 192.0.2.9 port 50001 (connection refused): use passive mode."], self.d.hear())
 
     def test_one_at_a_time(self) -> None:
@@ -417,7 +417,7 @@ class StatInTransferTests(TransferCase):
 
     def test_never_a_150(self) -> None:
         """P-GEN-2, P-STAT-2: where the 150 never comes it is answered behind the transfer's own reply."""
-        for end in ("never_comes", "refuse"):
+        for end in ("never_comes", "refuse_connection"):
             lease = self.d.passive()
             self.d.say("RETR binary")
             self.d.say("STAT", "NOOP")

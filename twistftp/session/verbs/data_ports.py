@@ -11,8 +11,10 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from twistftp.policy.diagnosis import refused_target
 from twistftp.session.session import Session
 from twistftp.transport.active import ActivePort
+from twistftp.transport.interfaces import DataConnectionFailed
 from twistftp.wire.addresses import (
     AddressError,
     FamilyNotSupported,
@@ -123,6 +125,8 @@ def _target(session: Session, verb: str, value: str, parse: Callable[[str], tupl
     """
     Only the client's own address and ports from 1024: anything else would make this server attack a third
     party for the client (RFC 2577 §3, PROTOCOL P-DC-14, P-DC-15). A site may let users with names do server-to-server transfers.
+
+    :raises DataConnectionFailed: it names somebody else.
     """
     if not session.site.settings.firewall_support.active_mode:
         return _PASSIVE_ONLY
@@ -137,7 +141,7 @@ def _target(session: Session, verb: str, value: str, parse: Callable[[str], tupl
     if is_ipv6(host) != is_ipv6(session.local):
         return _wrong_family(session) if verb == "EPRT" else Reply.of(501, "PORT names an IPv4 address, this connection is IPv6: use EPRT or EPSV.")
     if is_unusable_target(host) or (host != session.peer.partition("%")[0] and not _may_name(session, host)):
-        return Reply.of(501, f"{verb} names {host}, you come from {session.peer}: use passive mode, or name your own address.")
+        raise DataConnectionFailed(refused_target(verb, host, session.peer))
     if number == 0:
         return Reply.of(501, "A port is 1 to 65535.")
     if number < 1024:

@@ -11,7 +11,7 @@ from typing import Any
 from twistftp.session.lookup import find, on_existing
 from twistftp.session.session import Session, TransferType
 from twistftp.session.transfer import settled
-from twistftp.storage.failures import IsADirectory, NotAPlainFile, NotFound
+from twistftp.storage.failures import IsADirectory, NotAPlainFile
 from twistftp.wire.arguments import OPTIONAL_PATHNAME, PATHNAME
 from twistftp.wire.commands import CommandGroup
 from twistftp.wire.entries import ALL_FACTS, facts_line
@@ -74,7 +74,5 @@ def _facts_offered(session: Session) -> str:
 async def facts(session: Session, name: str) -> Reply:
     """Exactly three lines; the name is the whole path (PROTOCOL P-MLST-1)."""
     path, entry = await find(session, name)
-    if entry.is_link and entry.resolved is None:  # MLSD leaves it out, too (PROTOCOL P-ML-2)
-        raise NotFound
     line = facts_line(entry, session.facts & session.store.facts, exact(join(path)))
     return Reply.listing(250, f"Listing {cleaned(join(path))}", [line], "End")

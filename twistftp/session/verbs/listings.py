@@ -42,14 +42,14 @@ Render = Callable[[list[Entry]], bytes]
 async def list_(session: Session, text: str) -> Reply:
     """Options are tolerated, globs work in the last name (PROTOCOL P-LOPT-1, P-GLOB-1)."""
     shown, _, listing = await _select(session, text)
-    return _NO_FILES if listing is None else await _send(session, "LIST", shown, listing, _long_form(session))
+    return _NO_FILES if listing is None else await _send(session, "LIST", shown, listing, _long_source(session, listing))
 
 
 @listings.command("NLST", OPTIONAL_PATHNAME, is_transfer=True, rfc="959 §4.1.3", help="list names alone")
 async def name_list(session: Session, text: str) -> Reply:
     """Each name as RETR takes it from the working directory: with what the client typed in front (PROTOCOL P-LN-2)."""
     shown, prefix, listing = await _select(session, text)
-    return _NO_FILES if listing is None else await _send(session, "NLST", shown, listing, partial(_names, prefix))
+    return _NO_FILES if listing is None else await _send(session, "NLST", shown, listing, _name_source(listing, prefix))
 
 
 @listings.command("MLSD", OPTIONAL_PATHNAME, is_transfer=True, rfc="3659 §7", help="list a directory for programs to read")
@@ -59,7 +59,8 @@ async def machine_list(session: Session, text: str) -> Reply:
     if not entry.is_directory:
         return Reply.of(501, f"{cleaned(text)}: {_NOT_A_DIRECTORY}.")
     listing = await settled(session.store.listing(path))
-    return await _send(session, "MLSD", join(path), listing, lambda batch: encode_name(facts_lines(batch, session.facts & session.store.facts)))
+    source = _ListingSource(listing, lambda batch: encode_name(facts_lines(batch, session.facts & session.store.facts)))
+    return await _send(session, "MLSD", join(path), listing, source)
 
 
 async def status_of(session: Session, text: str) -> Reply:
@@ -88,7 +89,7 @@ async def _select(session: Session, text: str) -> tuple[str, str, Any]:
     if not text:
         return join(session.cwd), "", await settled(session.store.listing(session.cwd))
     try:
-        path, entry = await find(session, text)
+        path, entry = await find(session, text, follows=False)
     except NotFound:
         if text.startswith("-") and (rest := strip_options(text)) != text:
             return await _select(session, rest)
@@ -189,38 +190,47 @@ class _ListingSource:
 
 
 @implementer(ISource)
-class _LongSource:
+class _DirectSource:
     """The same for a listing that makes its lines itself."""
 
-    def __init__(self, listing: Any, form: UnixForm) -> None:
-        self._next_lines, self._form = listing.next_lines, form
-
-    def read(self) -> Any:
-        """The next lines."""
-        return self._next_lines(self._form)
+    def __init__(self, next_lines: Callable[[], Any]) -> None:
+        self.read = next_lines
 
 
-async def _send(session: Session, verb: str, shown: str, listing: Any, render: Render) -> Reply:
-    """Send a listing. ``UnixForm.lines``, the form of most, is left to the listing where that can do it."""
-    form = getattr(render, "__self__", None)
-    if isinstance(form, UnixForm) and ILongListing.providedBy(listing):
-        source: _LongSource | _ListingSource = _LongSource(listing, form)
-    else:
-        source = _ListingSource(listing, render)
+def _long_source(session: Session, listing: Any) -> _DirectSource | _ListingSource:
+    """LIST's lines, which most listings are asked for: made by the listing where it can."""
+    if session.site.settings.directory_browse.style == "unix" and ILongListing.providedBy(listing):
+        return _DirectSource(partial(listing.next_lines, _unix_form(session)))
+    return _ListingSource(listing, _long_form(session))
+
+
+def _name_source(listing: Any, prefix: str) -> _DirectSource | _ListingSource:
+    """NLST's lines: nothing but the names need be known."""
+    if ILongListing.providedBy(listing):
+        return _DirectSource(partial(listing.next_names, encode_name(prefix)))
+    return _ListingSource(listing, partial(_names, prefix))
+
+
+async def _send(session: Session, verb: str, shown: str, listing: Any, source: _DirectSource | _ListingSource) -> Reply:
     try:
         return await send_over_data(session, verb, shown, lambda connection: connection.send(source))
     finally:
         listing.close()
 
 
+def _unix_form(session: Session) -> UnixForm:
+    site = session.site
+    now = site.now()
+    return UnixForm(now, site.utc_offset(now) if site.settings.directory_browse.time == "local" else 0)
+
+
 def _long_form(session: Session) -> Render:
     """LIST's form in this site, and its clock."""
     browse, site = session.site.settings.directory_browse, session.site
-    now = site.now()
-    offset = site.utc_offset(now) if browse.time == "local" else 0
-    if browse.style == "ms-dos":
-        return lambda batch: encode_name(ms_dos_lines(batch, offset))
-    return UnixForm(now, offset).lines
+    if browse.style == "unix":
+        return _unix_form(session).lines
+    offset = site.utc_offset(site.now()) if browse.time == "local" else 0
+    return lambda batch: encode_name(ms_dos_lines(batch, offset))
 
 
 def _names(prefix: str, batch: list[Entry]) -> bytes:

@@ -175,8 +175,8 @@ def host(session: Session, name: str) -> Reply:
         if own and name.lower().rstrip(".") != own.lower().rstrip("."):
             return Reply.of(504, "This host is not served here.")
     else:
-        if (":" in address) == (literal == name):
-            return Reply.of(501, "Syntax: HOST [<IPv6 address>] (in brackets) or HOST <IPv4 address>.")
+        if literal != name and ":" not in address:  # without brackets IPv6 is accepted too: lftp sends it so
+            return Reply.of(501, "Syntax: HOST [<IPv6 address>] or HOST <IPv4 address>.")
         if address != session.local:
             return Reply.of(504, "This address is not served here.")
     session.log_out()

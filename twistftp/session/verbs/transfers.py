@@ -102,4 +102,4 @@ def abort(session: Session, _: None) -> Reply:
     is to give up a data connection that waits unused, and to say so (PROTOCOL P-ABOR-1 to P-ABOR-4).
     """
     session.drop_data_port()
-    return Reply.of(226, "No transfer is under way; the data connection is closed.")
+    return Reply.of(226, "Abort done; no transfer is under way.")

@@ -10,17 +10,22 @@ from pathlib import Path
 
 from twistftp.policy.channels import PortRange
 
-__all__ = ["dynamic_range"]
+__all__ = ["dynamic_range", "system_range"]
 
 _LINUX = "/proc/sys/net/ipv4/ip_local_port_range"
 # RFC 6335 §6; Windows since Vista, macOS and FreeBSD use it.
 _ELSEWHERE = PortRange(49152, 65535)
 
 
-def dynamic_range(path: str = _LINUX) -> PortRange:
-    """The range, as far as it lies within what a passive port may be."""
+def system_range(path: str = _LINUX) -> PortRange | None:
+    """The range that the system says it uses, as far as it lies within what a passive port may be; ``None`` where it does not say."""
     try:
         low, high = (int(word) for word in Path(path).read_text("ascii").split())
         return PortRange(max(low, 1024), high)
     except (OSError, ValueError):
-        return _ELSEWHERE
+        return None
+
+
+def dynamic_range(path: str = _LINUX) -> PortRange:
+    """The same, with what is usual elsewhere where the system does not say."""
+    return system_range(path) or _ELSEWHERE

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twistftp.cli.dynamic import dynamic_range
+from twistftp.dynamic import dynamic_range
 from twistftp.policy.channels import PortRange
 
 

@@ -1,0 +1,1 @@
+"""Dialogues over real sockets: client libraries, client programs, and clients and networks that misbehave."""
