@@ -24,6 +24,7 @@ from tests.support.transports import BytesSource, dial
 from twistftp.policy.channels import DYNAMIC, PortRange
 from twistftp.policy.diagnosis import Cause
 from twistftp.transport.deadlines import Deadlines
+from twistftp.transport.dtp import DataConnection
 from twistftp.transport.interfaces import DataConnectionFailed, IDataPort
 from twistftp.transport.leases import SOON, Lease
 from twistftp.transport.pool import PassivePool
@@ -580,6 +581,26 @@ class RealPoolTests(TestCase):
             lease.connection(5).send(BytesSource(b"before"))
             octets = yield client.fin
             self.assertEqual(b"before", octets)
+
+    def test_both_in_one_turn(self):
+        """A client that has connected when the command comes is there at once, whether or not the reactor has noticed (P-DC-5)."""
+        lease = self.pool.lease("127.0.0.1", "127.0.0.1")
+        with socket.create_connection(("127.0.0.1", lease.port), 5) as client:
+            connection = lease.connection(5)
+            self.assertIsInstance(connection, DataConnection)
+            self.assertIs(None, connection.send(BytesSource(b"now")))
+            self.assertEqual(b"now", client.recv(10))
+            self.assertEqual(b"", client.recv(10))
+
+    def test_strangers_in_one_turn(self):
+        """A stranger that has come first does not count as the client, who is still waited for (P-DC-10)."""
+        lease = self.pool.lease("127.0.0.1", "127.0.0.1")
+        with socket.create_connection(("127.0.0.1", lease.port), 5, ("127.0.0.2", 0)):
+            waiting = lease.connection(5)
+            self.assertNoResult(waiting)
+            lease.close()
+            self.assertFailure(waiting, DataConnectionFailed)
+        self.assertEqual(1, self.pool.counters.strangers)
 
     @inlineCallbacks
     def test_address_is_the_proof(self):

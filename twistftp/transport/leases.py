@@ -73,6 +73,8 @@ class Lease:
 
         :raises DataConnectionFailed: RESET_EARLY, or what it ended with, or NOT_SET_UP for one that was closed.
         """
+        if self._state is _State.OFFERED:
+            self._listener.look()  # the client may have connected in this very turn: then nothing need wait
         if self._state is _State.ARRIVED:
             self._state = _State.ENDED
             connection, self._connection = self._connection, None

@@ -30,6 +30,9 @@ class PortOwner(Protocol):
     def connect(self, lease: Lease, peer: tuple[str, int]) -> DataConnection:
         """Make the data connection of a lease."""
 
+    def look(self, listener: PassiveListener) -> None:
+        """Take a connection that has come to the port already, without waiting for the reactor to say so."""
+
     def late(self, listener: PassiveListener, client: str, peer: tuple[str, int]) -> DataConnection | None:
         """A connection of a client that has no lease any more: one to close in order, if its transfer was refused just now."""
 
@@ -85,6 +88,10 @@ class PassiveListener:
             return None
         self.release(lease, is_used=True)  # one connection a lease; the place on the port is free again
         return self._owner.connect(lease, (client, addr.port))
+
+    def look(self) -> None:
+        """See whether somebody has connected already."""
+        self._owner.look(self)
 
     def release(self, lease: Lease, is_used: bool = False) -> None:
         """Take a lease off the port; one that is not there is no error."""

@@ -26,7 +26,7 @@ from twistftp.transport.interfaces import DataConnectionFailed
 from twistftp.transport.leases import Lease
 from twistftp.transport.passive import PassiveListener
 from twistftp.transport.ports import OpenPorts, PoolCounters
-from twistftp.transport.sockets import listen
+from twistftp.transport.sockets import DataPort, listen
 from twistftp.wire.addresses import fold_address
 
 __all__ = ["PassivePool", "PoolCounters"]
@@ -91,6 +91,7 @@ class PassivePool:
         self._waiters: dict[tuple[str, str], deque[_Waiter]] = {}
         self._connections: set[DataConnection] = set()
         self._idle_at = 0.0
+        self._is_looking = False
         self._quiet_until = 0.0  # before that, no line about a stranger
         self._emptied: Deferred[None] | None = None
         self.ports = ports
@@ -164,6 +165,18 @@ class PassivePool:
         connection = DataConnection(peer, self.deadlines, self._stall_timeout, lease.arrived, self._connection_closed)
         self._connections.add(connection)
         return connection
+
+    def look(self, listener: PassiveListener) -> None:
+        """
+        Take a connection that has come to the port already. It may be another session's, whose own work then goes on from in here, and
+        comes to look for a connection, too: but no deeper than this.
+        """
+        if isinstance(listener.handle, DataPort) and not self._is_looking:
+            self._is_looking = True
+            try:
+                listener.handle.doRead()
+            finally:
+                self._is_looking = False
 
     def late(self, listener: PassiveListener, client: str, peer: tuple[str, int]) -> DataConnection | None:
         """A client connects whose transfer was refused meanwhile: a connection that closes itself with FIN, if it is in time."""
