@@ -7,7 +7,6 @@ Not here: what answers there (the site), and when ports are opened and closed (`
 from __future__ import annotations
 
 import errno
-import ipaddress
 import socket
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -21,6 +20,7 @@ from twisted.python.failure import Failure
 from twistftp.dynamic import system_range
 from twistftp.policy.channels import PortRange
 from twistftp.policy.settings import SiteSettings
+from twistftp.wire.addresses import is_loopback
 
 __all__ = ["CannotBind", "CannotStart", "close_ports", "has_same_binding", "open_ports", "port_numbers", "range_text", "where"]
 
@@ -146,8 +146,7 @@ def range_text(ports: PortRange) -> str:
 def _place(port: int, address: str, everywhere: str = "all addresses") -> str:
     if not address:
         return f"port {port} of {everywhere}"
-    is_loopback = ipaddress.ip_address(address).is_loopback
-    return f"port {port} of {address}{' (loopback: remote clients cannot reach this)' if is_loopback else ''}"
+    return f"port {port} of {address}{' (loopback: remote clients cannot reach this)' if is_loopback(address) else ''}"
 
 
 def _reason(error: BaseException | None) -> str:

@@ -11,7 +11,6 @@ from twistftp.wire.arguments import (
     NOTHING_AT_ALL,
     NUMBER,
     OPTIONAL_PATHNAME,
-    OPTIONAL_WORD,
     PASSWORD,
     PATHNAME,
     Argument,
@@ -75,7 +74,7 @@ class PathnameTests(ArgumentCase):
 
     def test_is_a_path(self) -> None:
         """Names of files are known as such, no other kind is."""
-        kinds = (PATHNAME, OPTIONAL_PATHNAME, NOTHING, NOTHING_AT_ALL, OPTIONAL_WORD, PASSWORD, NUMBER, word("x"), text("x"))
+        kinds = (PATHNAME, OPTIONAL_PATHNAME, NOTHING, NOTHING_AT_ALL, word("[x]", optional=True), PASSWORD, NUMBER, word("x"), text("x"))
         self.assertEqual([True, True, *[False] * 7], [kind.is_path for kind in kinds])
 
 
@@ -86,18 +85,18 @@ class WordTests(ArgumentCase):
         """Blanks and tabs at both ends are dropped (P-LINE-7)."""
         self.check(word("I"), b"\t I \t", "I")
         self.check(word("A"), b"A N", "A N")
-        self.check(OPTIONAL_WORD, b" x ", "x")
+        self.check(word("[x]", optional=True), b" x ", "x")
 
     def test_is_needed(self) -> None:
         """A missing word is refused unless it is optional (P-GEN-8)."""
         self.check_refused(word("I"), b"", b" ", b"\t ")
         self.check(word("[x]", optional=True), b"", "")
-        self.check(OPTIONAL_WORD, b" \t", "")
+        self.check(word("[x]", optional=True), b" \t", "")
 
     def test_nul(self) -> None:
         """NUL is refused (P-LINE-9)."""
         self.check_refused(word("I"), b"\0", b"I\0")
-        self.check_refused(OPTIONAL_WORD, b"\0")
+        self.check_refused(word("[x]", optional=True), b"\0")
 
 
 class TextTests(ArgumentCase):

@@ -25,7 +25,7 @@ from twistftp.storage.holding import Held, InThread, in_thread
 from twistftp.storage.interfaces import ILongListing
 from twistftp.storage.links import Links
 from twistftp.wire.entries import Entry
-from twistftp.wire.unix_form import OWNER, UnixForm
+from twistftp.wire.unix_form import KIND, OWNER, UnixForm
 
 __all__ = ["LocalListing"]
 
@@ -37,7 +37,7 @@ _BATCH = 256  # entries given at a time
 _STEP = 64  # entries made between two looks at the clock
 _PATIENCE = 0.02  # seconds after which the disk counts as cold
 
-_KIND, _FILE, _DIRECTORY, _LINK = 0o170000, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK  # st_mode's part, and some of its values
+_FILE, _DIRECTORY, _LINK = stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK
 
 _ENCODING = sys.getfilesystemencoding()
 _ERRORS = sys.getfilesystemencodeerrors()
@@ -173,14 +173,14 @@ class LocalListing(Held):
             add(new(Entry, (name, mode, size, modified, links, owner, owner, unique, letters[mode, user, group], None, None)))
 
     def _add_lines(self, names: list[bytes], lines: list[bytes], form: UnixForm) -> None:
-        """Look at each object and add its line of LIST: as ``UnixForm.line``, without the call."""
+        """Look at each object and add its line of LIST: as ``UnixForm.lines``, without an entry."""
         directory, prefix = self._directory.descriptor, self._directory.prefix
         look, add, heads, dates, owner = os.lstat, lines.append, form.heads, form.dates, OWNER
         for name in names:
             try:
                 found = look(prefix + name, dir_fd=directory)
                 mode, _, _, links, _, _, size, _, modified, _ = found
-                kind = mode & _KIND
+                kind = mode & KIND
                 if kind != _FILE and kind != _DIRECTORY:
                     add(form.lines([self._links.entry(name, found) if kind == _LINK else entry_of(text_of(name), found, self._rights)]))
                     continue

@@ -18,7 +18,6 @@ __all__ = [
     "NOTHING_AT_ALL",
     "NUMBER",
     "OPTIONAL_PATHNAME",
-    "OPTIONAL_WORD",
     "PASSWORD",
     "PATHNAME",
     "Argument",
@@ -93,7 +92,6 @@ NOTHING = Argument("", _nothing)
 NOTHING_AT_ALL = Argument("", _nothing_at_all)
 PATHNAME = Argument("<path>", _pathname, is_path=True)
 OPTIONAL_PATHNAME = Argument("[<path>]", _optional_pathname, is_path=True)
-OPTIONAL_WORD = Argument("[<name>]", _optional_word)
 PASSWORD = Argument("<password>", bytes, is_secret=True)
 NUMBER = Argument("<number>", _number)
 

@@ -65,13 +65,6 @@ def ms_dos_lines(entries: Iterable[Entry], offset: float = 0) -> str:
     return "".join(lines)
 
 
-def _shown_size(entry: Entry) -> int:
-    """In LIST only files and directories have one (PROTOCOL P-LU-4, P-LD-2)."""
-    return entry.size if entry.mode & _KIND in (stat.S_IFREG, stat.S_IFDIR) else 0
-
-
-_KIND = 0o170000  # the part of st_mode that stat.S_IFMT gives
-
 # RFC 3659 §7.5: each fact of an entry, in the order in which they are written. A fact that does not
 # apply gives None and is left out.
 _FACTS: dict[str, Callable[[Entry], str | None]] = {

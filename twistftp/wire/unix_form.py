@@ -12,12 +12,13 @@ from collections.abc import Iterable
 from twistftp.wire.entries import Entry
 from twistftp.wire.timeval import unix_date
 
-__all__ = ["OWNER", "UnixForm", "unix_lines"]
+__all__ = ["KIND", "OWNER", "UnixForm", "unix_lines"]
 
 OWNER = "ftp"
 """Shown as owner and as group of local files: the names of the machine's users are nobody's business (P-LU-3)."""
 
-_KIND = 0o170000  # the part of st_mode that stat.S_IFMT gives
+KIND = 0o170000
+"""The part of ``st_mode`` that ``stat.S_IFMT`` gives; a call for each name would cost more than the rest of the test."""
 _MOST = 4096  # texts that one table remembers
 
 
@@ -55,7 +56,7 @@ class UnixForm:
     """
     The form at one time: ``now`` decides between ``HH:MM`` and the year, ``offset`` are seconds to add for local time.
 
-    ``heads`` and ``dates`` are for those who have bare ``stat`` values by the thousand; :meth:`line` says how to use them.
+    ``heads`` and ``dates`` are for those who have bare ``stat`` values by the thousand; :meth:`lines` shows how to use them.
     """
 
     __slots__ = ("dates", "heads")
@@ -64,16 +65,12 @@ class UnixForm:
         self.heads = _heads
         self.dates = _Dates(now, offset)
 
-    def line(self, mode: int, links: int, size: int, modified: int, name: bytes) -> bytes:
-        """The line of a file or directory that belongs to nobody in particular."""
-        return b"%s%8d %s %s\r\n" % (self.heads[mode, links, OWNER, OWNER], size, self.dates[modified], name)
-
     def lines(self, entries: Iterable[Entry]) -> bytes:
         """The lines of any entries, each ended by CRLF."""
         lines = []
         heads, dates = self.heads, self.dates
         for name, mode, size, modified, links, owner, group, _, _, target, resolved in entries:
-            kind = mode & _KIND
+            kind = mode & KIND
             if kind != stat.S_IFREG and kind != stat.S_IFDIR:
                 if kind != stat.S_IFLNK:
                     size = 0  # P-LU-4
