@@ -8,26 +8,22 @@ both. Relative roots of the file start at the file's directory, those of options
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-import attrs
 from attrs import evolve, frozen
-from cattrs import BaseValidationError, Converter, ForbiddenExtraKeysError
-from cattrs.gen import make_dict_structure_fn
+from cattrs import ForbiddenExtraKeysError
 from twisted.internet.endpoints import serverFromString
 
 from twistftp.accounts.checkers import make_checkers
-from twistftp.policy.channels import PortRange
-from twistftp.policy.firewall_support import AddressTable, FirewallSupport, Networks
 from twistftp.policy.rules import BadSetting
 from twistftp.policy.settings import ServerSettings, SiteSettings, describe_change
 from twistftp.roots import Place, expand, root_trouble
+from twistftp.structuring import Refused, Where, advice, first_fault, structure
 
 __all__ = ["OPTIONS", "ConfigurationError", "describe_change", "load", "read"]
 
@@ -49,38 +45,10 @@ OPTIONS: Mapping[tuple[str | int, ...], str] = {
     ("firewall_support", "data_channel_port_range"): "--passive-ports",
     ("server", "grace"): "--grace",
 }
-Where = tuple[str | int, ...]
 
 
 class ConfigurationError(Exception):
     """The configuration cannot be used; the text is one line that names the place, the value and the rule."""
-
-
-_GRACE = attrs.fields(ServerSettings).grace
-
-
-@frozen
-class _Server:
-    """The ``[server]`` table."""
-
-    grace: float = attrs.field(default=_GRACE.default, validator=_GRACE.validator)
-
-
-@frozen
-class _Document:
-    """The file as a whole, in the file's words."""
-
-    site: tuple[SiteSettings, ...] = ()
-    server: _Server = _Server()
-    firewall_support: FirewallSupport = FirewallSupport()
-
-
-class _Refused(Exception):
-    """A value of the wrong type or form, at the place where cattrs was when this was raised."""
-
-    def __init__(self, value: object, rule: str) -> None:
-        super().__init__(rule)
-        self.value, self.rule = value, rule
 
 
 def load(path: str) -> ServerSettings:
@@ -165,16 +133,16 @@ class _Source:
     def structured(self, document: dict[str, Any]) -> ServerSettings:
         """The typed settings of a document."""
         try:
-            whole = _CONVERTER.structure(document, _Document)
+            whole = structure(document)
         except Exception as error:
-            where, fault = _first_fault(error, ())
+            where, fault = first_fault(error, ())
             match fault:
                 case ForbiddenExtraKeysError():
                     key = min(fault.extra_fields)
-                    raise ConfigurationError(f"{self.name((*where, key))}: unknown key{_advice(key, fault.cl)}") from None
+                    raise ConfigurationError(f"{self.name((*where, key))}: unknown key{advice(key, fault.cl)}") from None
                 case BadSetting():
                     self.refuse((*where, fault.name), fault.value, fault.rule)
-                case _Refused():
+                case Refused():
                     self.refuse(where, fault.value, fault.rule)
                 case KeyError():
                     raise ConfigurationError(f"{self.name(where)}: is required") from None
@@ -235,116 +203,3 @@ def _shown(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, (str, bool)) else repr(value)
     text = "".join(character if character.isprintable() else f"\\u{ord(character):04x}" for character in text)
     return text if len(text) <= 120 else f"{text[:110]}…{text[-1]}"
-
-
-# What cattrs is told: the types are strict, and an unknown key is an error.
-
-
-def _exactly(kind: type, rule: str) -> Callable[[Any, Any], Any]:
-    """A hook that takes values of this type alone: ``true`` is no number and ``5`` no text (cattrs would convert)."""
-
-    def hook(value: Any, _: Any) -> Any:
-        if type(value) is not kind:
-            raise _Refused(value, rule)
-        return value
-
-    return hook
-
-
-def _number(value: Any, _: Any) -> float:
-    if type(value) not in (int, float):
-        raise _Refused(value, "must be a number")
-    return value  # type: ignore[no-any-return] # an int where one was written, so that it is shown as written
-
-
-def _texts(value: Any, _: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(type(item) is str for item in value):
-        raise _Refused(value, 'must be a list of texts: ["…", "…"]')
-    return tuple(value)
-
-
-def _range(value: Any, _: Any) -> PortRange:
-    if type(value) is not str:
-        raise _Refused(value, 'must be a text such as "50000-50100"')
-    try:
-        return PortRange.parse(value)
-    except ValueError as error:
-        raise _Refused(value, str(error)) from None
-
-
-def _mapped_range(value: Any, _: Any) -> PortRange | None:
-    return None if value == "" else _range(value, _)
-
-
-def _true_false_or_text(value: Any, _: Any) -> bool | str:
-    if type(value) not in (bool, str):
-        raise _Refused(value, 'must be true, false, or prefix lengths for IPv4 and IPv6 such as "24/64"')
-    return value  # type: ignore[no-any-return]
-
-
-def _addresses(value: Any, _: Any) -> Any:
-    if not isinstance(value, dict) or not all(type(address) is str for address in value.values()):
-        raise _Refused(value, 'must be a table of texts: "10.8.0.0/16" = "10.8.0.1"')
-    return value  # the setting itself reads it
-
-
-def _table(kind: type) -> Callable[[Any, Any], Any]:
-    structure: Any = make_dict_structure_fn(kind, _CONVERTER, _cattrs_forbid_extra_keys=True, _cattrs_detailed_validation=True)
-
-    def hook(value: Any, _: Any) -> Any:
-        if not isinstance(value, dict):
-            raise _Refused(value, "must be a table")
-        return structure(value, kind)
-
-    return hook
-
-
-def _sites(value: Any, _: Any) -> tuple[SiteSettings, ...]:
-    if not isinstance(value, list):
-        raise _Refused(value, "each site is a table of its own with two brackets: [[site]]")
-    return tuple(_CONVERTER.structure(value, list[SiteSettings]))
-
-
-_CONVERTER = Converter(detailed_validation=True, forbid_extra_keys=True)
-_CONVERTER.register_structure_hook_factory(attrs.has, _table)
-for _kind, _rule in ((bool, "must be true or false"), (int, "must be a whole number"), (str, "must be a text in quotes")):
-    _CONVERTER.register_structure_hook(_kind, _exactly(_kind, _rule))
-_CONVERTER.register_structure_hook(float, _number)
-_CONVERTER.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _texts)
-_CONVERTER.register_structure_hook_func(lambda kind: kind == tuple[SiteSettings, ...], _sites)
-_CONVERTER.register_structure_hook(PortRange, _range)
-_CONVERTER.register_structure_hook_func(lambda kind: kind == PortRange | None, _mapped_range)
-_CONVERTER.register_structure_hook_func(lambda kind: kind == bool | str, _true_false_or_text)
-_CONVERTER.register_structure_hook_func(lambda kind: kind == AddressTable, _addresses)
-_CONVERTER.register_structure_hook_func(lambda kind: kind == Networks, _texts)
-
-
-def _first_fault(error: BaseException, where: Where) -> tuple[Where, BaseException]:
-    """The first leaf of cattrs' tree of errors, and its place: the notes on the way down name the keys."""
-    for note in getattr(error, "__notes__", ()):
-        step = getattr(note, "name", None)
-        where = (*where, step if step is not None else note.index)
-    if isinstance(error, BaseValidationError):
-        return _first_fault(error.exceptions[0], where)
-    return where, error
-
-
-def _advice(key: str, kind: type) -> str:
-    """What may have been meant by an unknown key of the table ``kind``: one like it, or one that lives elsewhere."""
-    if elsewhere := _homes(_Document, "").get(key):
-        return f"; it belongs into {elsewhere}"
-    near = difflib.get_close_matches(key, [one.name for one in attrs.fields(kind)], 3)
-    # difflib rates "root" as near to "prot" as "port" is: swapped letters come first.
-    return f"; did you mean {max(near, key=lambda name: sorted(name) == sorted(key))}?" if near else ""
-
-
-def _homes(kind: type, path: str) -> dict[str, str]:
-    """The table in which each key of the whole file lives."""
-    homes: dict[str, str] = {}
-    for one in attrs.fields(attrs.resolve_types(kind)):
-        inner = SiteSettings if one.name == "site" else one.type
-        if inner is not PortRange and attrs.has(inner):
-            name = f"{path}.{one.name}".lstrip(".")
-            homes |= _homes(inner, name)
-        homes[one.name] = "the top of the file" if not path else "[[site]]" if path == "site" else f"[{path}]"
-    return homes

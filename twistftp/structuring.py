@@ -1,0 +1,170 @@
+"""
+The configuration file's tables as typed settings: what cattrs is told, and where in the file a fault is.
+
+Not here: reading the file and what must hold on this machine (``configuration``), and the rules of the values (``policy``).
+Types are strict (``true`` is no number and ``5`` no text), and an unknown key is an error.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+from attrs import frozen
+from cattrs import BaseValidationError, Converter
+from cattrs.gen import make_dict_structure_fn
+
+from twistftp.policy.channels import PortRange
+from twistftp.policy.firewall_support import AddressTable, FirewallSupport, Networks
+from twistftp.policy.settings import ServerSettings, SiteSettings
+
+__all__ = ["Document", "Refused", "Where", "advice", "first_fault", "structure"]
+
+Where = tuple[str | int, ...]
+"""The keys and indexes that lead to a value of the file."""
+
+
+_GRACE = attrs.fields(ServerSettings).grace
+
+
+@frozen
+class _Server:
+    """The ``[server]`` table."""
+
+    grace: float = attrs.field(default=_GRACE.default, validator=_GRACE.validator)
+
+
+@frozen
+class Document:
+    """The file as a whole, in the file's words."""
+
+    site: tuple[SiteSettings, ...] = ()
+    server: _Server = _Server()
+    firewall_support: FirewallSupport = FirewallSupport()
+
+
+class Refused(Exception):
+    """A value of the wrong type or form, at the place where cattrs was when this was raised."""
+
+    def __init__(self, value: object, rule: str) -> None:
+        super().__init__(rule)
+        self.value, self.rule = value, rule
+
+
+def _exactly(kind: type, rule: str) -> Callable[[Any, Any], Any]:
+    """A hook that takes values of this type alone: ``true`` is no number and ``5`` no text (cattrs would convert)."""
+
+    def hook(value: Any, _: Any) -> Any:
+        if type(value) is not kind:
+            raise Refused(value, rule)
+        return value
+
+    return hook
+
+
+def _number(value: Any, _: Any) -> float:
+    if type(value) not in (int, float):
+        raise Refused(value, "must be a number")
+    return value  # type: ignore[no-any-return] # an int where one was written, so that it is shown as written
+
+
+def _texts(value: Any, _: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(type(item) is str for item in value):
+        raise Refused(value, 'must be a list of texts: ["…", "…"]')
+    return tuple(value)
+
+
+def _range(value: Any, _: Any) -> PortRange:
+    if type(value) is not str:
+        raise Refused(value, 'must be a text such as "50000-50100"')
+    try:
+        return PortRange.parse(value)
+    except ValueError as error:
+        raise Refused(value, str(error)) from None
+
+
+def _mapped_range(value: Any, _: Any) -> PortRange | None:
+    return None if value == "" else _range(value, _)
+
+
+def _true_false_or_text(value: Any, _: Any) -> bool | str:
+    if type(value) not in (bool, str):
+        raise Refused(value, 'must be true, false, or prefix lengths for IPv4 and IPv6 such as "24/64"')
+    return value  # type: ignore[no-any-return]
+
+
+def _addresses(value: Any, _: Any) -> Any:
+    if not isinstance(value, dict) or not all(type(address) is str for address in value.values()):
+        raise Refused(value, 'must be a table of texts: "10.8.0.0/16" = "10.8.0.1"')
+    return value  # the setting itself reads it
+
+
+def _table(kind: type) -> Callable[[Any, Any], Any]:
+    structure: Any = make_dict_structure_fn(kind, _CONVERTER, _cattrs_forbid_extra_keys=True, _cattrs_detailed_validation=True)
+
+    def hook(value: Any, _: Any) -> Any:
+        if not isinstance(value, dict):
+            raise Refused(value, "must be a table")
+        return structure(value, kind)
+
+    return hook
+
+
+def _sites(value: Any, _: Any) -> tuple[SiteSettings, ...]:
+    if not isinstance(value, list):
+        raise Refused(value, "each site is a table of its own with two brackets: [[site]]")
+    return tuple(_CONVERTER.structure(value, list[SiteSettings]))
+
+
+_CONVERTER = Converter(detailed_validation=True, forbid_extra_keys=True)
+_CONVERTER.register_structure_hook_factory(attrs.has, _table)
+for _kind, _rule in ((bool, "must be true or false"), (int, "must be a whole number"), (str, "must be a text in quotes")):
+    _CONVERTER.register_structure_hook(_kind, _exactly(_kind, _rule))
+_CONVERTER.register_structure_hook(float, _number)
+_CONVERTER.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _texts)
+_CONVERTER.register_structure_hook_func(lambda kind: kind == tuple[SiteSettings, ...], _sites)
+_CONVERTER.register_structure_hook(PortRange, _range)
+_CONVERTER.register_structure_hook_func(lambda kind: kind == PortRange | None, _mapped_range)
+_CONVERTER.register_structure_hook_func(lambda kind: kind == bool | str, _true_false_or_text)
+_CONVERTER.register_structure_hook_func(lambda kind: kind == AddressTable, _addresses)
+_CONVERTER.register_structure_hook_func(lambda kind: kind == Networks, _texts)
+
+
+def structure(document: dict[str, Any]) -> Document:
+    """
+    The typed document. What it raises is a tree of errors: see :func:`first_fault`.
+    """
+    return _CONVERTER.structure(document, Document)
+
+
+def first_fault(error: BaseException, where: Where) -> tuple[Where, BaseException]:
+    """The first leaf of cattrs' tree of errors, and its place: the notes on the way down name the keys."""
+    for note in getattr(error, "__notes__", ()):
+        step = getattr(note, "name", None)
+        where = (*where, step if step is not None else note.index)
+    if isinstance(error, BaseValidationError):
+        return first_fault(error.exceptions[0], where)
+    return where, error
+
+
+def advice(key: str, kind: type) -> str:
+    """What may have been meant by an unknown key of the table ``kind``: one like it, or one that lives elsewhere."""
+    if elsewhere := _homes(Document, "").get(key):
+        return f"; it belongs into {elsewhere}"
+    near = difflib.get_close_matches(key, [one.name for one in attrs.fields(kind)], 3)
+    # difflib rates "root" as near to "prot" as "port" is: swapped letters come first.
+    return f"; did you mean {max(near, key=lambda name: sorted(name) == sorted(key))}?" if near else ""
+
+
+def _homes(kind: type, path: str) -> dict[str, str]:
+    """The table in which each key of the whole file lives."""
+    homes: dict[str, str] = {}
+    for one in attrs.fields(attrs.resolve_types(kind)):
+        inner = SiteSettings if one.name == "site" else one.type
+        if inner is not PortRange and attrs.has(inner):
+            name = f"{path}.{one.name}".lstrip(".")
+            homes |= _homes(inner, name)
+        homes[one.name] = "the top of the file" if not path else "[[site]]" if path == "site" else f"[{path}]"
+    return homes
