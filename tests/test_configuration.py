@@ -81,7 +81,15 @@ MISTAKES = {
     "[site.firewall_support]\ndata_channel_port_range = '0-0'": (
         "[site.firewall_support] data_channel_port_range: unknown key; it belongs into [firewall_support]"
     ),
-    "[site.tls]\ncertificate = 'x'": "[[site]] tls: unknown key",
+    "[site.tls]\ncertificate = 'x'": (
+        '[site.tls] certificate = "x": needs its private key as well (--private-key FILE, private_key); PEM'
+    ),
+    "[site.tls]\nprivate_key = 'x'": '[site.tls] private_key = "x": needs its certificate as well (--certificate FILE, certificate); PEM',
+    "[site.tls]\ncontrol_channel = 'require'": (
+        '[site.tls] control_channel = "require": needs a certificate (--certificate and --private-key, or --self-signed)'
+    ),
+    "[site.tls]\nsession = 'on'": '[site.tls] session = "on": must be one of off, auto, require',
+    "[site.tls]\nimplict = true": "[site.tls] implict: unknown key; did you mean implicit?",
     "[site.limits]\nmax_conections = 1": "[site.limits] max_conections: unknown key; did you mean max_connections?",
     "[sever]\ngrace = 1": "sever: unknown key; did you mean server?",
     "port = 'x'": '[[site]] port = "x": must be a whole number',

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import trustme
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.readme import verbs_table
@@ -33,7 +34,12 @@ class ReadmeTests(SynchronousTestCase):
         example = re.search(r"```toml\n(.*?)```", README, re.DOTALL)
         assert example is not None
         text = re.sub(r'(?m)^root = "[^"]*"', 'root = "."', example[1])
-        path = Path(self.mktemp())
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        issued = trustme.CA().issue_cert("localhost")
+        issued.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
+        issued.private_key_pem.write_to_path(str(folder / "key.pem"))
+        path = folder / "ftp.toml"
         path.write_text(text, encoding="utf-8")
         settings = load(str(path))
         self.assertEqual("My New FTP Site", settings.sites[0].name)

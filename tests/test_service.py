@@ -41,11 +41,12 @@ class FakeSite(Factory):
 
     def __init__(self, settings: SiteSettings) -> None:
         self.settings, self.portal, self.is_stopped = settings, None, False
+        self.tls: Any = None
         self.drained: Deferred[None] | None = None
         self.grace: float | None = None
 
-    def reconfigure(self, settings: SiteSettings, portal: Any = None) -> None:
-        self.settings, self.portal = settings, portal
+    def reconfigure(self, settings: SiteSettings, portal: Any = None, tls: Any = None) -> None:
+        self.settings, self.portal, self.tls = settings, portal, tls
 
     def drain(self, grace: float) -> "Deferred[None]":
         self.grace, self.drained = grace, Deferred()

@@ -21,7 +21,7 @@ from twisted.internet.endpoints import serverFromString
 
 from twistftp.accounts.checkers import make_checkers
 from twistftp.policy.rules import BadSetting
-from twistftp.policy.settings import ServerSettings, SiteSettings, describe_change
+from twistftp.policy.settings import ServerSettings, SiteSettings, TLSSettings, describe_change
 from twistftp.roots import Place, expand, root_trouble
 from twistftp.structuring import Refused, Where, advice, first_fault, structure
 
@@ -42,6 +42,13 @@ OPTIONS: Mapping[tuple[str | int, ...], str] = {
     ("site", 0, "firewall_support", "external_addresses"): "--external-address",
     ("site", 0, "firewall_support", "external_ports"): "--external-ports",
     ("site", 0, "firewall_support", "internal_networks"): "--internal-network",
+    ("site", 0, "tls", "certificate"): "--certificate",
+    ("site", 0, "tls", "private_key"): "--private-key",
+    ("site", 0, "tls", "self_signed"): "--self-signed",
+    ("site", 0, "tls", "control_channel"): "--tls",
+    ("site", 0, "tls", "data_channel"): "--tls",
+    ("site", 0, "tls", "implicit"): "--implicit-tls",
+    ("site", 0, "tls", "session"): "--tls-session",
     ("firewall_support", "data_channel_port_range"): "--passive-ports",
     ("server", "grace"): "--grace",
 }
@@ -165,14 +172,41 @@ class _Source:
             root = expand(site.root)
         except ValueError as error:
             self.refuse((*where, "root"), site.root, str(error))
-        if place.chroot:
-            start = "/"
-        else:
-            start = os.getcwd() if (*where, "root") in self.given or not self.path else os.path.dirname(os.path.abspath(self.path))
-        root = os.path.normpath(os.path.join(start, root))
+        root = os.path.normpath(os.path.join("/" if place.chroot else self._start((*where, "root")), root))
         if trouble := root_trouble(root, place):
             self.refuse((*where, "root"), site.root, f"{trouble}{'' if root == site.root else f' ({_shown(root)[1:-1]})'}")
-        return evolve(site, root=root)
+        return evolve(site, root=root, tls=self._with_files((*where, "tls"), site.tls, place))
+
+    def _start(self, where: Where) -> str:
+        """Where a relative path starts: at the working directory if it was given as an option, else where the file is."""
+        return os.getcwd() if where in self.given or not self.path else os.path.dirname(os.path.abspath(self.path))
+
+    def _with_files(self, where: Where, tls: TLSSettings, place: Place) -> TLSSettings:
+        """
+        The settings with absolute paths. Certificate and key must be usable at the start; later the running server decides,
+        which may have to keep those that it read before its chroot or as another user.
+        """
+        keys = [key for key in ("certificate", "private_key", "client_ca") if getattr(tls, key)]
+        paths: dict[str, Any] = {key: os.path.normpath(os.path.join(self._start((*where, key)), expand(getattr(tls, key)))) for key in keys}
+        tls = evolve(tls, **paths)
+        if not keys or place.is_served:
+            return tls
+        from twistftp.transport.certificates import load_authorities, load_identity
+
+        try:
+            for key in keys:
+                with open(getattr(tls, key), "rb"):
+                    pass
+            if tls.certificate:
+                load_identity(tls.certificate, tls.private_key)
+            key = "client_ca"
+            if tls.client_ca:
+                load_authorities(tls.client_ca)
+        except OSError as error:
+            self.refuse((*where, key), getattr(tls, key), (error.strerror or str(error)).lower())
+        except ValueError as error:
+            self.refuse((*where, key if key == "client_ca" and tls.client_ca else "certificate"), getattr(tls, key), str(error))
+        return tls
 
 
 def _parse(path: str) -> dict[str, Any]:

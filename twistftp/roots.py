@@ -20,10 +20,14 @@ __all__ = ["Place", "expand", "root_trouble"]
 
 @frozen
 class Place:
-    """How the file system will look to the server: behind ``chroot``, and to ``user`` after ``--uid``."""
+    """
+    How the file system will look to the server: behind ``chroot``, and to ``user`` after ``--uid``. ``is_served``: it runs
+    already, and what it has read at its start need not be readable any more.
+    """
 
     chroot: str = ""
     user: ServingUser | None = None
+    is_served: bool = False
 
     def outside(self, path: str) -> str:
         """The path by which this process, before its chroot, reaches ``path``."""

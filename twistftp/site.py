@@ -6,6 +6,7 @@ Not here: listening on ports and reading configuration (``service``), the sessio
 
 from __future__ import annotations
 
+import socket
 import time
 from collections import Counter
 from typing import Any
@@ -31,10 +32,11 @@ from twistftp.transport.dns import DNS
 from twistftp.transport.pool import PassivePool
 from twistftp.transport.resolver import Lookup, Resolver
 from twistftp.transport.source import SourcePort
+from twistftp.transport.tls import SiteTLS
 from twistftp.wire.addresses import fold_address
 from twistftp.wire.replies import Reply
 
-__all__ = ["FTPSite"]
+__all__ = ["FTPSite", "own_names"]
 
 _SHUTTING_DOWN = Reply.of(421, "The server is shutting down; try again later.", closes=True)
 
@@ -51,6 +53,9 @@ class FTPSite(FTPFactory):
     :param reactor: the reactor; ``None`` means the installed one.
     :param source: what is known of the source port of active connections, when several sites share that.
     :param lookup: finds the addresses of external names; ``None`` asks DNS.
+    :param tls: certificate and key, if they were read already; ``None`` reads what ``settings.tls`` names.
+    :raises ValueError: certificate or key cannot be used.
+    :raises OSError: one of them cannot be read.
     """
 
     protocol: type[Protocol] = ServerPI  # type: ignore[assignment]  # not Twisted's own FTP
@@ -68,6 +73,7 @@ class FTPSite(FTPFactory):
         reactor: Any = None,
         source: SourcePort | None = None,
         lookup: Lookup | None = None,
+        tls: SiteTLS | None = None,
     ) -> None:
         super().__init__(portal or _own_portal(settings))
         if reactor is None:
@@ -79,6 +85,7 @@ class FTPSite(FTPFactory):
         self.pool = pool
         self.deadlines = pool.deadlines
         self.source = source or SourcePort()
+        self.tls = tls
         self.log = Logger(namespace="twistftp.site")
         self.resolver = Resolver(self.reactor, lookup or DNS(self.reactor))
         self.advertising = Advertising(self.log, lambda: self.settings, self.resolver.addresses)
@@ -91,13 +98,18 @@ class FTPSite(FTPFactory):
         self.settings = settings
         self.reconfigure(settings)
 
-    def reconfigure(self, settings: SiteSettings, portal: Portal | None = None) -> None:
+    def reconfigure(self, settings: SiteSettings, portal: Portal | None = None, tls: SiteTLS | None = None) -> None:
         """
         New settings, from the next command that needs them; sessions and transfers go on.
 
         :param portal: logs in those who come from now on; ``None`` keeps the present one.
+        :param tls: certificate and key as they are now; ``None`` keeps those there are, or reads what the settings name for the first time.
         """
         self.settings = settings
+        if tls is not None or (self.tls is None and settings.tls.is_on):
+            self.tls = tls or SiteTLS(settings.tls, own_names(settings))
+        if self.tls is not None:
+            self.tls.refresh()
         if portal is not None:
             self.portal = portal
         self.resolver.watch(settings.firewall_support.external_names)
@@ -207,6 +219,12 @@ class FTPSite(FTPFactory):
     def utc_offset(self, now: float) -> float:
         """Seconds that local time is ahead of UTC."""
         return float(time.localtime(now).tm_gmtoff)
+
+
+def own_names(settings: SiteSettings) -> list[str]:
+    """What clients may call a site, for a certificate that is made for it."""
+    support = settings.firewall_support
+    return [settings.host_name, support.external_address, socket.gethostname(), settings.address, "localhost", "127.0.0.1", "::1"]
 
 
 def _own_portal(settings: SiteSettings) -> Portal:

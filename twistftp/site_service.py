@@ -67,6 +67,9 @@ class SiteService(Service):
     def _announce(self) -> None:
         if self.site is not None:
             self.log.info("{line}", line=self.start_line())
+            if self.site.tls is not None and self.settings.tls.is_on:
+                self.log.info("{line}", line=self.tls_line())
+                self.site.tls.warn_of_expiry()
 
     def stopService(self) -> Deferred[None]:
         """Drain: listen on, so that who comes now is told 421, until the last transfer or the grace is over."""
@@ -97,7 +100,14 @@ class SiteService(Service):
         place = where(settings, self.ports)
         return f"{settings.name}: serving {settings.root} on {place}; passive ports {range_text(passive)}; {access}"
 
-    async def reconfigure(self, settings: SiteSettings, portal: Any) -> None:
+    def tls_line(self) -> str:
+        """How TLS is used, and by which fingerprint the certificate is known."""
+        tls = self.settings.tls
+        kind = "a self-signed certificate" if tls.self_signed else f"the certificate {tls.certificate}"
+        way = "implicit TLS" if tls.implicit else f"AUTH TLS, control {tls.control_channel}, data {tls.data_channel}"
+        return f"{self.settings.name}: FTPS ({way}) with {kind}, SHA-256 fingerprint {self.site.tls.identity.fingerprint}"
+
+    async def reconfigure(self, settings: SiteSettings, portal: Any, tls: Any = None) -> None:
         """Take new settings; sessions and transfers go on. A port that cannot be opened leaves the old ones as they are."""
         old, self.settings = self.settings, settings
         if not (old.auto_start and settings.auto_start):
@@ -106,7 +116,7 @@ class SiteService(Service):
             elif settings.auto_start:
                 self._start_late()
             return
-        self.site.reconfigure(settings, portal)
+        self.site.reconfigure(settings, portal, tls)
         if has_same_binding(old, settings):
             return
         try:

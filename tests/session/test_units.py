@@ -21,6 +21,7 @@ from twistftp.session.verbs.table import VERBS
 from twistftp.storage import failures as storage
 from twistftp.transport.interfaces import DataConnectionFailed, ShortFile
 from twistftp.wire.entries import DEFAULT_FACTS
+from twistftp.wire.replies import Reply
 from twistftp.wire.states import Keeps, Login
 
 
@@ -173,10 +174,10 @@ class TransferTests(SynchronousTestCase):
     def test_abort_before_and_while_waiting(self) -> None:
         """P-ABOR-2, P-DX-10: whether the client is waited for yet or not, it ends with what ended it."""
         self.transfer.abort(Cause.ABORTED)
-        failure = self.failureResultOf(Deferred.fromCoroutine(self.transfer.connected()), DataConnectionFailed)
+        failure = self.failureResultOf(Deferred.fromCoroutine(self.transfer.connected(Reply.of(150, "Opening."))), DataConnectionFailed)
         self.assertEqual(Cause.ABORTED, failure.value.verdict.cause)
         self.setUp()
-        waiting = Deferred.fromCoroutine(self.transfer.connected())
+        waiting = Deferred.fromCoroutine(self.transfer.connected(Reply.of(150, "Opening.")))
         self.transfer.abort(Cause.CLOSING)
         self.transfer.abort(Cause.ABORTED)
         self.assertEqual(Cause.CLOSING, self.failureResultOf(waiting, DataConnectionFailed).value.verdict.cause)

@@ -28,6 +28,7 @@ from twistftp.session.verbs import data_ports
 from twistftp.site import FTPSite
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.interfaces import DataConnectionFailed, IDataConnection, IDataPort, ShortFile
+from twistftp.transport.tls_session import Neighbours
 
 __all__ = ["TREE", "Client", "ControlTransport", "Dialogue", "FakeConnection", "FakePool", "FakePort", "TurningClock", "replies_of"]
 
@@ -180,6 +181,7 @@ class FakeConnection:
     """
 
     is_slow = False
+    is_private = False
     chunk = 16
 
     def __init__(self, peer: tuple[str, int]) -> None:
@@ -362,8 +364,9 @@ class FakePool:
         self.is_slow = False
         self.trims = 0
         self.ports = PortRange(50000, 50100)
+        self.neighbours = Neighbours()
 
-    def lease(self, interface: str, client: str, match: PeerMatch = EXACT) -> Any:
+    def lease(self, interface: str, client: str, match: PeerMatch = EXACT, tls: Any = None) -> Any:
         self.asked.append((interface, client))
         self.match = match
         if self.failing is not None:

@@ -10,15 +10,18 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 from twisted.cred import strcred
 from twisted.cred.checkers import AllowAnonymousAccess, FilePasswordDB, ICredentialsChecker
 from twisted.cred.credentials import IAnonymous, IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import Portal
-from twisted.internet.defer import Deferred, inlineCallbacks, maybeDeferred
+from twisted.internet.defer import Deferred, fail, inlineCallbacks, maybeDeferred, succeed
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from twistftp.credentials import IClientCertificate
 from twistftp.policy.settings import Authentication
 
 if TYPE_CHECKING:
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
     from twistftp.storage.confinement import Confinement
 
-__all__ = ["SUPPORTED", "FirstOf", "build_portal", "make_checkers"]
+__all__ = ["SUPPORTED", "CertificateChecker", "FirstOf", "build_portal", "make_checkers"]
 
 # What an FTP client can send: USER and PASS, or the anonymous user's name.
 SUPPORTED = (IUsernamePassword, IAnonymous)
@@ -66,6 +69,26 @@ class FirstOf:
         if trouble is not None:
             trouble.raiseException()
         raise UnauthorizedLogin()
+
+
+@implementer(ICredentialsChecker)
+class CertificateChecker:
+    """Believes the certificate: who is logged in is whom its subject or one of its alternative names names (PROTOCOL P-TLS-7)."""
+
+    credentialInterfaces = (IClientCertificate,)
+
+    def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
+        """The user's name, if it stands in the certificate; else the Deferred fails with ``UnauthorizedLogin``."""
+        return succeed(credentials.username) if credentials.username in _names(credentials.certificate) else fail(UnauthorizedLogin())
+
+
+def _names(certificate: x509.Certificate) -> set[object]:
+    names = {one.value for one in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)}
+    try:
+        others = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return set(names)
+    return {*names, *others.get_values_for_type(x509.RFC822Name), *others.get_values_for_type(x509.DNSName)}
 
 
 def make_checkers(descriptions: Iterable[str]) -> list[Any]:
@@ -116,4 +139,5 @@ def build_portal(authentication: Authentication, confinement: Confinement, extra
         able = [checker for checker in checkers if kind in checker.credentialInterfaces]
         if able and (authentication.anonymous or kind is not IAnonymous):
             portal.registerChecker(able[0] if len(able) == 1 else FirstOf(able), kind)
+    portal.registerChecker(CertificateChecker())
     return portal

@@ -19,6 +19,7 @@ from attrs import Attribute, field, frozen
 from twistftp.policy.channels import PortRange
 from twistftp.policy.firewall_support import FirewallSupport, SiteFirewallSupport
 from twistftp.policy.rules import BadSetting, is_host_name, port_number
+from twistftp.policy.tls import TLSSettings
 
 __all__ = [
     "Authentication",
@@ -32,6 +33,7 @@ __all__ = [
     "ServerSettings",
     "SiteFirewallSupport",
     "SiteSettings",
+    "TLSSettings",
     "describe_change",
     "pair_sites",
 ]
@@ -185,6 +187,7 @@ class SiteSettings:
     directory_browse: DirectoryBrowse = DirectoryBrowse()
     messages: Messages = Messages()
     logging: Logging = Logging()
+    tls: TLSSettings = TLSSettings()
 
 
 @frozen

@@ -15,10 +15,12 @@ from twistftp.wire.commands import Command
 from twistftp.wire.replies import Reply, cleaned
 from twistftp.wire.states import Keeps, Login, Needs
 
-__all__ = ["LINE_TOO_LONG", "dispatch", "syntax_reply", "unknown"]
+__all__ = ["LINE_TOO_LONG", "TLS_FIRST", "dispatch", "syntax_reply", "unknown"]
 
 LINE_TOO_LONG = Reply.of(500, "Command line too long.")
 _NOT_LOGGED_IN = Reply.of(530, "Please log in with USER and PASS.")
+TLS_FIRST = Reply.of(530, 'This server requires TLS: send AUTH TLS first (choose "explicit FTP over TLS" in your client).')
+_PROTECT = Reply.of(522, "Data connections must be encrypted here: send PBSZ 0 and PROT P.")
 _OTHER_PROTOCOL = Reply.of(421, "This is an FTP server.", closes=True)
 _TOO_MANY_UNKNOWN = Reply.of(421, "Too many unknown commands.", closes=True)
 
@@ -34,8 +36,11 @@ def dispatch(session: Session, command: Command, argument: bytes) -> Reply | Cor
     :return: the reply, or a coroutine of it when the handler has to wait.
     :raises Exception: what the handler raises; ``failures`` turns it into a reply.
     """
-    if command.needs is Needs.LOGIN and session.login is not Login.DONE:
-        return _NOT_LOGGED_IN
+    if command.needs is Needs.LOGIN:
+        if session.login is not Login.DONE:
+            return TLS_FIRST if session.site.settings.tls.is_login_refused(is_secure=session.is_secure) else _NOT_LOGGED_IN
+        if session.site.settings.tls.is_strict and (refused := _unprotected(session, command)) is not None:
+            return refused
     if command.keeps is not _KEEPS_ALL and (session.restart or session.rename_from is not None):
         session.forget_pending(command.keeps)
     try:
@@ -44,6 +49,14 @@ def dispatch(session: Session, command: Command, argument: bytes) -> Reply | Cor
         return syntax_reply(command, str(error))
     result: Reply | Coroutine[Any, Any, Reply] = command.handler(session, value)
     return result
+
+
+def _unprotected(session: Session, command: Command) -> Reply | None:
+    """What a command is answered that must not be given, or carried out, in clear text (PROTOCOL P-PROT-5)."""
+    tls = session.site.settings.tls
+    if tls.is_command_refused(is_secure=session.is_secure, was_secure=session.tls is not None):
+        return TLS_FIRST
+    return _PROTECT if command.is_transfer and tls.is_transfer_refused(is_protected=session.is_protected) else None
 
 
 _KEEPS_ALL = Keeps.RENAME | Keeps.RESTART

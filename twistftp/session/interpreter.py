@@ -6,6 +6,7 @@ Not here: what a verb does (``verbs``), the session's state (``session``). This 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,8 @@ from twistftp.session.driver import drive
 from twistftp.session.failures import is_expected, reply_for
 from twistftp.session.intake import Intake
 from twistftp.session.outlet import Outlet
-from twistftp.session.patience import Patience, RunOut
+from twistftp.session.patience import Patience
+from twistftp.session.securing import begin_tls, tls_lost
 from twistftp.session.session import Session
 from twistftp.session.transfer import Transfer
 from twistftp.session.verbs.table import VERBS
@@ -65,16 +67,19 @@ class ServerPI(Protocol):
         self._is_lost = False
         self._is_reading = True
         self._patience = Patience(site.deadlines.seconds())
+        self._after: Callable[[], object] | None = None  # what is to be done when the reply has been sent
 
     def connectionMade(self) -> None:
         """Greet first, before any octet is read (PROTOCOL P-CONN-1)."""
         transport: Any = self.transport
         tune_control(transport)
         self.session = Session(self.site, self._identifier, self.peer, self)
-        self._outlet = Outlet(transport, self.site.reactor.callLater, self._go_on)
-        transport.registerProducer(self, True)
+        self._outlet = Outlet(transport, self.site.reactor.callLater, self._go_on, self._is_unread)
+        transport.registerProducer(self._outlet, True)
         self.site.connected(self)
-        self._watch()
+        self._patience.watch(self)
+        if self.site.settings.tls.implicit:
+            begin_tls(self.session, is_private=True)
         self.send(self.site.banner)
 
     def connectionLost(self, reason: Failure = Failure(CancelledError())) -> None:  # noqa: B008 (Twisted's own signature)
@@ -88,6 +93,7 @@ class ServerPI(Protocol):
         if self._running is not None:
             self._running.cancel()
         session.log_out()
+        tls_lost(session)
         self.site.deadlines.forget(self)
         self.site.disconnected(self)
 
@@ -96,7 +102,7 @@ class ServerPI(Protocol):
         if self._is_closing:
             return
         if self.session.login is Login.NONE and data[:1] == _TLS_RECORD and self._intake.is_empty:
-            self._abort()
+            self.abort()
             return
         self._patience.idle_since = self.site.deadlines.seconds()
         if self._running is None and self._outlet.is_open:
@@ -238,6 +244,9 @@ class ServerPI(Protocol):
             if reply.code in _PASSIVE:
                 session.passive_by = _PASSIVE[reply.code]
             self.send(reply)
+            if self._after is not None:
+                after, self._after = self._after, None
+                after()
             if self.site.transcript.wants_commands:
                 self.site.transcript.command(session, command, line, reply, started)
             if self._asked is not None:
@@ -274,13 +283,14 @@ class ServerPI(Protocol):
         if self.session.transfer is not None:
             self.session.transfer.abort(Cause.CLOSING)
         self._patience.closing_since = self.site.deadlines.seconds()
-        self._watch()
+        self._patience.watch(self)
         transport: Any = self.transport
         transport.unregisterProducer()
         self._resume_reading()
         hang_up(transport)
 
-    def _abort(self) -> None:
+    def abort(self) -> None:
+        """Reset the connection."""
         self._is_closing = True
         transport: Any = self.transport
         transport.abortConnection()
@@ -290,31 +300,32 @@ class ServerPI(Protocol):
         """Whether a transfer or another command is under way."""
         return self._running is not None
 
-    def _watch(self) -> None:
-        self.site.deadlines.watch(self, self._due(self.site.deadlines.seconds()))
-
-    def _due(self, now: float) -> float:
-        is_logged_in = self.session.login is Login.DONE
-        return self._patience.due(now, self.site.settings.limits, is_logged_in=is_logged_in, is_busy=self.is_busy)
+    @property
+    def is_logged_in(self) -> bool:
+        """Whether there is a user."""
+        return self.session.login is Login.DONE
 
     def expire(self, now: float) -> float | None:
-        """A deadline has come, or may have moved: ``transport.deadlines`` asks, and is told when to ask again."""
-        if self._is_lost:
-            return None
-        limits, is_logged_in = self.site.settings.limits, self.session.login is Login.DONE
-        run_out = self._patience.run_out(now, limits, is_logged_in=is_logged_in, is_busy=self.is_busy)
-        if run_out is RunOut.GONE:
-            self._abort()
-            return None
-        if run_out is not RunOut.NOTHING:
-            seconds = limits.control_channel_timeout if is_logged_in else limits.unauthenticated_timeout
-            self.close(Reply.of(421, run_out.value.format(seconds=seconds), closes=True))
-        return self._due(now)
+        """``transport.deadlines`` asks whether something has run out, and is told when to ask again."""
+        return None if self._is_lost else self._patience.expire(self, now)
 
     def restart_login_clock(self) -> None:
         """The time to log in counts from now."""
         self._patience.login_since = self.site.deadlines.seconds()
-        self._watch()
+        self._patience.watch(self)
+
+    @property
+    def is_quiet(self) -> bool:  # noqa: D102 (see ``session.Control``)
+        return self._intake.is_empty
+
+    def after_reply(self, action: Callable[[], object]) -> None:
+        """Do something when the reply to the command that runs has been sent."""
+        self._after = action
+
+    def use_transport(self, transport: Any) -> None:
+        """The control connection goes under TLS or comes back from it: write there from now on."""
+        self._outlet.uncork()
+        self._outlet.use(transport)
 
     def _regulate_reading(self) -> None:
         """Stop reading while too much waits, so that memory is bounded and TCP slows the client down (PROTOCOL P-PIPE-4)."""
@@ -332,18 +343,8 @@ class ServerPI(Protocol):
             self._is_reading = True
             self.transport.resumeProducing()  # type: ignore[union-attr]
 
-    def pauseProducing(self) -> None:
-        """IPushProducer, told by the transport: replies pile up; no further line runs until they have gone."""
-        if not self._outlet.is_blocked:
-            self._outlet.is_blocked = True
-            self._patience.blocked_since = self.site.deadlines.seconds()
-            self._watch()
-
-    def resumeProducing(self) -> None:
-        """IPushProducer: the client reads again."""
-        self._outlet.is_blocked = False
-        self._patience.blocked_since = None
-        self._go_on()
-
-    def stopProducing(self) -> None:
-        """IPushProducer: the connection is gone; ``connectionLost`` follows."""
+    def _is_unread(self, is_unread: bool) -> None:
+        """The client does not read its replies, or reads again."""
+        self._patience.blocked_since = self.site.deadlines.seconds() if is_unread else None
+        if is_unread:
+            self._patience.watch(self)

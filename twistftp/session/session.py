@@ -20,6 +20,7 @@ from twistftp.wire.states import Keeps, Login
 if TYPE_CHECKING:
     from twistftp.policy.diagnosis import Verdict
     from twistftp.session.transfer import Transfer
+    from twistftp.transport.tls_session import SessionTLS
     from twistftp.wire.replies import Reply
 
 __all__ = ["Control", "Session", "TransferType"]
@@ -45,6 +46,16 @@ class Control(Protocol):
 
     def restart_login_clock(self) -> None:
         """The client has the whole time to log in again."""
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the client has sent nothing behind the command that runs."""
+
+    def after_reply(self, action: Callable[[], object]) -> None:
+        """Do something when the reply to the command that runs has been sent."""
+
+    def use_transport(self, transport: Any) -> None:
+        """Write there from now on."""
 
 
 class Session:
@@ -74,6 +85,7 @@ class Session:
         "restart",
         "site",
         "store",
+        "tls",
         "transfer",
         "type",
         "unknown_verbs",
@@ -93,6 +105,7 @@ class Session:
         self.data_port: Any = None  # an IDataPort, until a transfer takes it
         self.passive_by = ""  # PASV or EPSV, whichever set the latest data port up
         self.transfer: Transfer | None = None
+        self.tls: SessionTLS | None = None  # from AUTH on; data connections keep it after CCC
         self.logout_avatar: Callable[[], Any] | None = None
         self._start_afresh()
 
@@ -205,6 +218,16 @@ class Session:
         if port is not None:
             port.close()
             given_up(self, port)
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the control connection is encrypted."""
+        return self.tls is not None and self.tls.is_control_secure
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether data connections are to be encrypted (PROT P)."""
+        return self.tls is not None and self.tls.is_private
 
     @property
     def is_anonymous(self) -> bool:

@@ -66,16 +66,24 @@ class Transfer:
         else:
             self._port.close()
 
-    async def connected(self) -> Any:
-        """The data connection; the wait for it ends early by :meth:`abort`."""
+    async def connected(self, opening: Reply) -> Any:
+        """
+        The data connection; the wait for it ends early by :meth:`abort`. ``opening`` is said before it is there if a connection
+        has come that may be it.
+        """
         session = self._session
         try:
-            self.connection = await settled(self._port.connection(session.site.settings.limits.data_channel_timeout))
+            connecting = self._port.connection(session.site.settings.limits.data_channel_timeout)
+            if session.is_protected and hasattr(self._port, "when_knocked"):
+                self._port.when_knocked(lambda: self.begin(opening))
+            self.connection = await settled(connecting)
         except (DataConnectionFailed, CancelledError):
             if self._ended_by is not None:
                 raise DataConnectionFailed(self._why_not(self._ended_by)) from None
             raise
-        session.site.verdicts.arrived(session.peer, session.passive_by)
+        session.site.verdicts.arrived(session.peer, session.passive_by, is_secure=session.is_secure)
+        if self.connection.is_private is not session.is_protected:  # PROT came between (PROTOCOL P-PROT-6)
+            raise DataConnectionFailed(Verdict(Cause.LEVEL_CHANGED))
         return self.connection
 
     def _why_not(self, ended_by: Cause) -> Verdict:
@@ -84,7 +92,9 @@ class Transfer:
         return waited_in_vain or Verdict(ended_by)
 
     def begin(self, reply: Reply) -> None:
-        """Send the 150, then the status that somebody asked for before it."""
+        """Send the 150, then the status that somebody asked for before it; once."""
+        if self.is_begun:
+            return
         self.is_begun = True
         self._session.control.send(reply)
         for answer in self.status_wanted:
@@ -110,8 +120,9 @@ async def send_over_data(
     error: Exception | None = None
     try:
         session.control.look_ahead()
-        connection = await transfer.connected()
-        transfer.begin(Reply.of(150, f"Opening data connection{of_bytes}."))
+        opening = Reply.of(150, f"Opening data connection{of_bytes}.")
+        connection = await transfer.connected(opening)
+        transfer.begin(opening)
         ended = send(connection)
         if ended is not None:
             await ended

@@ -40,6 +40,7 @@ Hook = Callable[[], BaseException | None]
 class DirectIO(tcp.Connection):
     """Mixin for kinds of ``tcp.Connection``: sends at once, closes its half at once, and tells when the socket takes octets again."""
 
+    sends_at_once = True  # write_more and when_writable work (``secure.SecureTransport`` may have it, too)
     _read_closed = False
     _hook: Hook | None = None
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IHalfCloseableDescriptor, IHalfCloseableProtocol, IProtocol, ISSLTransport
+from twisted.internet.interfaces import IHalfCloseableDescriptor, IHalfCloseableProtocol, IProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -20,6 +20,7 @@ from twistftp.policy.diagnosis import Cause, Verdict
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.directio import DirectIO
 from twistftp.transport.interfaces import DataConnectionFailed, IDataConnection
+from twistftp.transport.secure import HandshakeFailed, SecureTransport
 from twistftp.transport.sending import HAS_SENDFILE, SMALL, FileSource, PullSender, Sender, SendfileSender, WriteThroughSender
 from twistftp.transport.sockets import DataServer, tune_data, was_reset
 
@@ -34,6 +35,7 @@ class _Phase(Enum):
     SENDING = "a sender is at work"
     FINISHING = "the sender is done; the last octets and the FIN are on their way to the kernel"
     LINGERING = "our FIN is out; waiting for the client's"
+    REFUSED = "it may not be used; closed in order, so that the client reads the reason in the reply"
     RESET = "we have reset it; the transport is about to say so"
     GONE = "the transport is gone"
 
@@ -53,13 +55,16 @@ class DataConnection:
     :param stall_timeout: seconds without an octet moved after which a send is given up (P-DX-6).
     :param opened: called with this connection as soon as it is connected.
     :param closed: called with it exactly once, when its transport is gone.
+
+    ``error`` is why it cannot be used or has failed; ``handshake_timeout`` are the seconds for TLS, from the beginning of the transfer.
     """
 
     __slots__ = (
         "_closed",
         "_deadlines",
         "_delivered",
-        "_error",
+        "_direct",
+        "_handshake_until",
         "_has_fin",
         "_opened",
         "_phase",
@@ -68,6 +73,10 @@ class DataConnection:
         "_stall_timeout",
         "_still_since",
         "_transport",
+        "error",
+        "handshake_timeout",
+        "is_private",
+        "is_truncated",
         "octets",
         "peer",
     )
@@ -88,7 +97,12 @@ class DataConnection:
         self._transport: Any = None
         self._sender: Sender | None = None
         self._result: Deferred[None] | None = None
-        self._error: Exception | None = None
+        self._direct = False  # the transport sends at once and says when it can again
+        self._handshake_until = 0.0
+        self.handshake_timeout = 30.0
+        self.is_private = False  # under TLS
+        self.is_truncated = False  # under TLS the client ended it without saying so
+        self.error: Exception | None = None
         self._has_fin = False
         self._delivered = 0
         self._still_since = 0.0
@@ -98,7 +112,7 @@ class DataConnection:
     def send_file(self, file: Any, offset: int, count: int) -> Deferred[None] | None:
         """Send a part of a file, then FIN; see :class:`IDataConnection`."""
         transport = self._transport
-        if count > SMALL and file.descriptor is not None and isinstance(transport, DirectIO) and HAS_SENDFILE and not transport.TLS:
+        if count > SMALL and file.descriptor is not None and HAS_SENDFILE and self._direct and not self.is_private:
             return self._send(SendfileSender(self, transport, file, offset, count))
         return self.send(FileSource(file, offset, count))
 
@@ -124,15 +138,26 @@ class DataConnection:
     @property
     def is_lost(self) -> bool:
         """Whether the client has reset an unused connection, or it is gone altogether."""
-        if self._phase is _Phase.UNUSED and was_reset(self._transport):
+        if self._phase is _Phase.UNUSED and not self.is_private and was_reset(self._transport):
             self._reset(DataConnectionFailed(Verdict(Cause.RESET_EARLY)))
-        return self._phase in (_Phase.RESET, _Phase.GONE)
+        return self._phase in (_Phase.REFUSED, _Phase.RESET, _Phase.GONE)
 
     def shut_down(self) -> None:
         """The server stops: reset a send that is under way, close anything else without waiting for the client."""
         self.abort(Cause.CLOSING)
-        if self._phase is _Phase.LINGERING:
+        if self._phase in (_Phase.LINGERING, _Phase.REFUSED):
             self._hang_up()
+
+    def refuse(self, verdict: Verdict) -> None:
+        """Under TLS: it is not the connection that it should be. The handshake is finished, for the client must not take that for the fault."""
+        if self._phase is _Phase.UNUSED or self._phase in _IN_TRANSFER:
+            self._phase = _Phase.REFUSED
+            self.error = DataConnectionFailed(verdict)
+            self._stop_sender()
+            self._still_since = now = self._deadlines.seconds()
+            self._deadlines.watch(self, now + LINGER)
+            self._transport.loseConnection()
+            self._tell()
 
     # What senders ask
 
@@ -155,25 +180,29 @@ class DataConnection:
             self._sender.start()
 
     def _sender_of(self, source: Any) -> Sender:
-        kind = WriteThroughSender if isinstance(self._transport, DirectIO) and not self._transport.TLS else PullSender
+        kind = WriteThroughSender if self._direct else PullSender
         return kind(self, self._transport, source)
 
     # The course of a send
 
     def _send(self, sender: Sender) -> Deferred[None] | None:
         if self._phase is not _Phase.UNUSED:
-            raise self._error or DataConnectionFailed(Verdict(Cause.LOST, octets=self.octets))
+            raise self.error or DataConnectionFailed(Verdict(Cause.LOST, octets=self.octets))
         self._phase = _Phase.SENDING
         self._sender = sender
         sender.start()
         if self._phase in _IN_TRANSFER:
             self._result = Deferred(self._cancelled)
             self._still_since = now = self._deadlines.seconds()
-            self._deadlines.watch(self, now + self._stall_timeout / 4)
+            due = self._stall_timeout / 4
+            if self.is_private:
+                self._handshake_until = now + self.handshake_timeout
+                due = min(due, self.handshake_timeout)
+            self._deadlines.watch(self, now + due)
             self._transport.resumeProducing()
             return self._result
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
         return None
 
     def _cancelled(self, _: object) -> None:
@@ -181,37 +210,37 @@ class DataConnection:
 
     def _fin(self) -> None:
         transport = self._transport
-        if isinstance(transport, DirectIO) and not transport.TLS:
+        if self._direct or self.is_private:
             if transport.finish() and self._phase is _Phase.FINISHING:
                 self._complete()
         elif self._is_half_closeable:
             transport.loseWriteConnection()
         else:
-            transport.resumeProducing()  # TLS: the peer's close_notify is to be read
+            transport.resumeProducing()  # the peer's end is to be heard of
             transport.loseConnection()
             self._complete()
 
     @property
     def _is_half_closeable(self) -> bool:
-        return IHalfCloseableDescriptor.providedBy(self._transport) and not ISSLTransport.providedBy(self._transport)
+        return IHalfCloseableDescriptor.providedBy(self._transport)
 
     def _complete(self) -> None:
         """Every octet and the FIN are with the kernel: 226 may go."""
         self._phase = _Phase.LINGERING
-        if isinstance(self._transport, DirectIO) and not self._transport.TLS and self._transport.close_if_delivered():
+        if self._direct and self._transport.close_if_delivered():
             return  # and all who wait have been told
         if self._has_fin and not isinstance(self._transport, DirectIO):
             self._transport.loseConnection()
         if self._phase is _Phase.LINGERING:
             self._still_since = now = self._deadlines.seconds()
             self._deadlines.watch(self, now + LINGER)
-            if isinstance(self._transport, DirectIO) or self._is_half_closeable:
+            if self._direct or self.is_private or self._is_half_closeable:
                 self._transport.resumeProducing()
         self._tell()
 
     def _reset(self, error: Exception) -> None:
         self._phase = _Phase.RESET
-        self._error = error
+        self.error = error
         self._stop_sender()
         self._deadlines.forget(self)
         self._transport.abortConnection()
@@ -227,29 +256,33 @@ class DataConnection:
         result, self._result = self._result, None
         if result is None:
             return
-        if self._error is None:
+        if self.error is None:
             result.callback(None)
         else:
-            result.errback(Failure(self._error))
+            result.errback(Failure(self.error))
 
     def _hang_up(self) -> None:
         """Close without the client's FIN. The kernel still delivers what it holds, so this is no reset."""
-        if isinstance(self._transport, DirectIO) or self._is_half_closeable:
-            self._transport.loseConnection()
+        # A refused one has not even come to the end of its handshake; one that cannot be half closed waits already.
+        if self._phase is _Phase.REFUSED or not (self._direct or self._is_half_closeable):
+            self._transport.abortConnection()
         else:
-            self._transport.abortConnection()  # under TLS loseConnection waits for close_notify for ever (P-TW-4)
+            self._transport.loseConnection()
 
     def expire(self, now: float) -> float | None:
         """Look after a send that does not move, and after a client that does not close."""
-        if self._phase is _Phase.LINGERING:
+        if self._phase in (_Phase.LINGERING, _Phase.REFUSED):
             if now < self._still_since + LINGER:
                 return self._still_since + LINGER
             self._hang_up()
             return None
         if self._phase not in _IN_TRANSFER:
             return None
+        if self.is_private and not self._transport.is_secure and now >= self._handshake_until:
+            self.fail(DataConnectionFailed(Verdict(Cause.TLS_NOT_STARTED, seconds=self.handshake_timeout)))
+            return None
         # What the client has acknowledged counts: the kernel takes megabytes ahead of a slow client, and then nothing for minutes.
-        delivered = self.octets - (self._transport.queued() if isinstance(self._transport, DirectIO) else 0)
+        delivered = self.octets - (self._transport.queued() if self._direct else 0)
         if delivered != self._delivered:
             self._delivered, self._still_since = delivered, now
         end = self._still_since + self._stall_timeout
@@ -268,8 +301,11 @@ class DataConnection:
     def connectionMade(self) -> None:
         """Begin: nothing is read before the transfer."""
         transport = self._transport
+        self.is_private = isinstance(transport, SecureTransport)
+        self._direct = getattr(transport, "sends_at_once", False)
         if not isinstance(transport, DataServer):  # which is born paused, with its options
-            tune_data(transport)
+            if not (self.is_private and isinstance(transport.below, DataServer)):
+                tune_data(transport)
             transport.pauseProducing()
         if self._opened is not None:
             opened, self._opened = self._opened, None
@@ -279,8 +315,9 @@ class DataConnection:
         """Throw away what the client sends on a download."""
 
     def readConnectionLost(self) -> None:
-        """The client's FIN came: go on sending; after our FIN it is the end."""
+        """The client's FIN came, under TLS its close_notify: go on sending; after ours it is the end."""
         self._has_fin = True
+        self.is_truncated = self.is_private and self._transport.is_truncated
         if self._phase is _Phase.LINGERING:
             self._transport.loseConnection()
 
@@ -294,9 +331,12 @@ class DataConnection:
         phase, self._phase = self._phase, _Phase.GONE
         self._deadlines.forget(self)
         self._stop_sender()
+        if isinstance(reason.value, HandshakeFailed):
+            if self.error is None:
+                self.error = DataConnectionFailed(Verdict(Cause.TLS_FAILED, reason=str(reason.value)))
         # Done in good order while finishing: the client's FIN was there before ours, which was then the end at once.
-        if phase is _Phase.SENDING or (phase is _Phase.FINISHING and not reason.check(ConnectionDone)):
-            self._error = DataConnectionFailed(Verdict(Cause.LOST, octets=self.octets))
+        elif phase is _Phase.SENDING or (phase is _Phase.FINISHING and not reason.check(ConnectionDone)):
+            self.error = DataConnectionFailed(Verdict(Cause.LOST, octets=self.octets))
         self._transport = None
         closed, self._closed = self._closed, None
         if closed is not None:

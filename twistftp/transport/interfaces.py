@@ -56,6 +56,7 @@ class IDataConnection(Interface):
 
     octets = Attribute("int: payload octets handed to the kernel so far")
     peer = Attribute("(address, port) of the other end")
+    is_private = Attribute("bool: whether it is encrypted, or will be when its handshake is done")
 
     def send_file(file, offset, count):
         """

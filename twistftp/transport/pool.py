@@ -20,13 +20,15 @@ from twisted.logger import Logger
 from twistftp.policy.channels import PortRange
 from twistftp.policy.diagnosis import Cause, Verdict
 from twistftp.policy.matching import EXACT, PeerMatch
+from twistftp.transport.data_tls import Arrival, protected
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.dtp import DataConnection
 from twistftp.transport.interfaces import DataConnectionFailed
 from twistftp.transport.leases import Lease
-from twistftp.transport.passive import PassiveListener
+from twistftp.transport.passive import PassiveListener, shares_port
 from twistftp.transport.ports import OpenPorts, PoolCounters
 from twistftp.transport.sockets import DataPort, listen
+from twistftp.transport.tls_session import Neighbours, SessionTLS
 from twistftp.wire.addresses import fold_address
 
 __all__ = ["PassivePool", "PoolCounters"]
@@ -40,10 +42,10 @@ IDLE = 10.0
 class _Waiter:
     """A client that waits for one of its leases to end."""
 
-    __slots__ = ("_pool", "client", "interface", "match", "result", "until")
+    __slots__ = ("_pool", "client", "interface", "match", "result", "tls", "until")
 
-    def __init__(self, pool: PassivePool, interface: str, client: str, match: PeerMatch, until: float) -> None:
-        self._pool, self.interface, self.client, self.match, self.until = pool, interface, client, match, until
+    def __init__(self, pool: PassivePool, interface: str, client: str, match: PeerMatch, until: float, tls: SessionTLS | None) -> None:
+        self._pool, self.interface, self.client, self.match, self.until, self.tls = pool, interface, client, match, until, tls
         self.result: Deferred[Lease] = Deferred(lambda _: pool.drop(self))
 
     def expire(self, now: float) -> float | None:
@@ -84,12 +86,14 @@ class PassivePool:
     ) -> None:
         self.counters = PoolCounters()
         self.active_leases = 0
+        self.neighbours = Neighbours()
         self.deadlines = deadlines
         self._stall_timeout, self._wait, self._unused_timeout = stall_timeout, wait, unused_timeout
         self._dynamic_text = range_text
         self._open = OpenPorts(reactor, self, ports, deadlines.seconds, warm, reserved, self.counters, listen)
         self._waiters: dict[tuple[str, str], deque[_Waiter]] = {}
         self._connections: set[DataConnection] = set()
+        self._arrivals: set[Arrival] = set()
         self._idle_at = 0.0
         self._is_looking = False
         self._quiet_until = 0.0  # before that, no line about a stranger
@@ -125,34 +129,36 @@ class PassivePool:
         """The number of data connections not gone yet: early ones, those that send, and those that wait for the client's FIN."""
         return len(self._connections)
 
-    def lease(self, interface: str, client: str, match: PeerMatch = EXACT) -> Lease | Deferred[Lease]:
+    def lease(self, interface: str, client: str, match: PeerMatch = EXACT, tls: SessionTLS | None = None) -> Lease | Deferred[Lease]:
         """
         Give a client a port. It is open when this returns (P-PB-7).
 
         :param interface: the address to listen on, that of the control connection.
         :param client: the client's address; the connection must come from there.
         :param match: which other addresses it may come from as well.
+        :param tls: the TLS of its session.
         :return: the lease, or a Deferred of it if leases that its connection could be taken for are on all ports: it waits for one to end.
         :raises DataConnectionFailed: CANNOT_LISTEN; the Deferred fails with POOL_BUSY.
         """
         interface, client = fold_address(interface), fold_address(client)
         key = (interface, client)
         if key not in self._waiters:
-            listener = self._open.find(interface, client, match)
+            listener = self._open.find(interface, client, match, shares_port(tls, match))
             if listener is not None:
-                return self._grant(listener, client, match)
+                return self._grant(listener, client, match, tls)
             if not self._open.is_held(interface, client, match):
                 self.counters.refused += 1
                 raise DataConnectionFailed(Verdict(Cause.CANNOT_LISTEN))
         self.counters.waits += 1
-        waiter = _Waiter(self, interface, client, match, self.deadlines.seconds() + self._wait)
+        waiter = _Waiter(self, interface, client, match, self.deadlines.seconds() + self._wait, tls)
         self._waiters.setdefault(key, deque()).append(waiter)
         self.deadlines.watch(waiter, waiter.until)
         return waiter.result
 
-    def _grant(self, listener: PassiveListener, client: str, match: PeerMatch) -> Lease:
+    def _grant(self, listener: PassiveListener, client: str, match: PeerMatch, tls: SessionTLS | None) -> Lease:
         listener.refused.pop(client, None)
-        lease = Lease(listener, client, self.deadlines, self._unused_timeout, self._range_text, match)
+        lease = Lease(listener, client, self.deadlines, self._unused_timeout, self._range_text, match, tls)
+        self.counters.shared += client in listener.crowds
         listener.add(lease)
         self.active_leases += 1
         self.counters.leased += 1
@@ -160,11 +166,27 @@ class PassivePool:
 
     # What listeners tell
 
-    def connect(self, lease: Lease, peer: tuple[str, int]) -> DataConnection:
-        """A lease's client has come: make its data connection."""
+    def connect(self, lease: Lease, peer: tuple[str, int]) -> Any:
+        """A lease's client has come: make its data connection, in TLS if that is what its session wants."""
+        connection = self.connection(lease, peer)
+        return connection if lease.tls is None or not lease.tls.is_private else protected(connection, lease.tls)
+
+    def connection(self, lease: Lease, peer: tuple[str, int]) -> DataConnection:
+        """The data connection of a lease."""
         connection = DataConnection(peer, self.deadlines, self._stall_timeout, lease.arrived, self._connection_closed)
         self._connections.add(connection)
         return connection
+
+    def decide(self, listener: PassiveListener, client: str, peer: tuple[str, int]) -> Any:
+        """A connection to a shared port has come: what it resumes will show whose it is."""
+        arrival = Arrival(self, listener, client, peer)
+        self._arrivals.add(arrival)
+        return arrival.transport
+
+    def decided(self, arrival: Arrival, is_known: bool) -> None:
+        """It is known whose it is, or will never be."""
+        self._arrivals.discard(arrival)
+        self.counters.unproven += not is_known
 
     def look(self, listener: PassiveListener) -> None:
         """
@@ -178,7 +200,7 @@ class PassivePool:
             finally:
                 self._is_looking = False
 
-    def late(self, listener: PassiveListener, client: str, peer: tuple[str, int]) -> DataConnection | None:
+    def late(self, listener: PassiveListener, client: str, peer: tuple[str, int]) -> Any:
         """A client connects whose transfer was refused meanwhile: a connection that closes itself with FIN, if it is in time."""
         if self.deadlines.seconds() > listener.refused.pop(client, 0.0):
             return None
@@ -210,15 +232,20 @@ class PassivePool:
     # Waiting
 
     def _serve_waiter(self, interface: str, ended: Lease) -> None:
-        """Let in those for whom the place that is free now is the right one: of each address, who has waited longest."""
+        """
+        Let in those for whom the place that is free now is the right one: of each address, who has waited longest, and those behind
+        it that can share the port with it. Nobody overtakes, so that sessions that share do not keep one out that cannot.
+        """
         for waiters in list(self._waiters.values()):
-            waiter = waiters[0] if waiters else None
-            if waiter is None or waiter.interface != interface or not waiter.match.overlaps(waiter.client, ended.match, ended.client):
-                continue
-            listener = self._open.find(interface, waiter.client, waiter.match)
-            if listener is not None:
+            while waiters:
+                waiter = waiters[0]
+                if waiter.interface != interface or not waiter.match.overlaps(waiter.client, ended.match, ended.client):
+                    break
+                listener = self._open.find(interface, waiter.client, waiter.match, shares_port(waiter.tls, waiter.match))
+                if listener is None:
+                    break
                 self.drop(waiter)
-                waiter.result.callback(self._grant(listener, waiter.client, waiter.match))
+                waiter.result.callback(self._grant(listener, waiter.client, waiter.match, waiter.tls))
 
     def drop(self, waiter: _Waiter) -> None:
         """Take a waiter out of its queue."""
@@ -258,8 +285,10 @@ class PassivePool:
                 self.drop(waiter)
                 waiter.result.errback(DataConnectionFailed(Verdict(Cause.CLOSING)))
         for listener in self._open:
-            for lease in list(listener.leases.values()):
+            for lease in listener.all_leases():
                 lease.close()
+        for arrival in list(self._arrivals):
+            arrival.give_up()
         self.trim()
         emptied: Deferred[None] = Deferred()
         self._emptied = emptied

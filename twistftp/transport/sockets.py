@@ -16,7 +16,7 @@ from typing import Any
 from twisted.internet import defer, posixbase, tcp
 from twisted.internet.address import IPv6Address
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IConnector, IListeningPort
+from twisted.internet.interfaces import IConnector, IHalfCloseableDescriptor, IListeningPort
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -31,6 +31,7 @@ __all__ = [
     "DirectPort",
     "DirectServer",
     "connect",
+    "half_close",
     "listen",
     "tune_control",
     "tune_data",
@@ -159,6 +160,11 @@ class DirectPort(tcp.Port):
 
     stopListening = loseConnection
 
+    def connectionLost(self, reason: Failure) -> None:
+        """Close; a reactor that stops says so even to one that was closed a moment ago."""
+        if self.connected:
+            super().connectionLost(reason)
+
     def _logConnectionLostMsg(self) -> None:
         pass
 
@@ -221,6 +227,21 @@ def connect(reactor: Any, host: str, port: int, factory: Any, timeout: float = 3
     connector = DirectConnector(host, port, factory, timeout, bind, reactor)
     connector.connect()
     return connector
+
+
+def half_close(transport: Any) -> bool:
+    """
+    Send FIN behind what was written, and leave the other direction open where that is possible.
+
+    :return: whether it is with the kernel, or that cannot be known; else ``writeConnectionLost`` tells.
+    """
+    if isinstance(transport, DirectIO):
+        return transport.finish()
+    if IHalfCloseableDescriptor.providedBy(transport):
+        transport.loseWriteConnection()  # type: ignore[attr-defined]
+        return False
+    transport.loseConnection()
+    return True
 
 
 def _handle(transport: Any) -> socket.socket | None:

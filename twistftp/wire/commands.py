@@ -54,7 +54,11 @@ class Command:
     feat: str | Callable[[Any], str | None] | None = None
     while_busy: bool = False
     is_transfer: bool = False
-    is_offered: bool = True  # False: known, but always refused; HELP leaves it out
+    is_offered: bool | Callable[[Any], bool] = True  # False: known, but always refused; HELP leaves it out. A function of the session may say
+
+    def offered(self, session: Any) -> bool:
+        """Whether HELP shows it."""
+        return self.is_offered(session) if callable(self.is_offered) else self.is_offered
 
     @property
     def syntax(self) -> str:

@@ -33,12 +33,12 @@ class TableTests(SynchronousTestCase):
         """P-HELP-1: exactly the verbs that work."""
         words = set(re.findall(r"^ (.*)$", self.d.say("HELP")[0], re.MULTILINE))
         self.assertEqual(READING, {word for line in words for word in line.split()})
-        self.assertEqual(READING, {verb for verb, command in VERBS.items() if command.is_offered})
+        self.assertEqual(READING, {verb for verb, command in VERBS.items() if command.offered(self.d.session)})
 
     def test_site_help(self) -> None:
         """P-HELP-2, P-SITE-1: so does SITE's."""
         self.assertEqual("214-Commands:\n SITE HELP  SITE WHY\n214 End.", self.d.say("HELP SITE")[0])
-        self.assertEqual({"HELP", "WHY"}, {verb for verb, command in SITE_VERBS.items() if command.is_offered})
+        self.assertEqual({"HELP", "WHY"}, {verb for verb, command in SITE_VERBS.items() if command.offered(self.d.session)})
 
     def test_features(self) -> None:
         """P-FEAT-1, P-FEAT-2: PROTOCOL 1.6's lines for what there is; FEAT and OPTS themselves are none."""
@@ -64,7 +64,7 @@ class TableTests(SynchronousTestCase):
         """P-TEXT-2, P-GEN-8: a 501 for a missing argument and HELP show the same usage."""
         self.d.login()
         for verb, command in VERBS.items():
-            if command.argument.syntax.startswith("<") and command.is_offered and verb not in ("USER", "PASS"):
+            if command.argument.syntax.startswith("<") and command.offered(self.d.session) and verb not in ("USER", "PASS"):
                 self.assertTrue(self.d.say(verb)[0].startswith(f"501 Syntax: {command.syntax}"), verb)
                 if verb != "SITE":  # whose verbs HELP SITE lists
                     self.assertTrue(self.d.say(f"HELP {verb}")[0].startswith(f"214 Syntax: {command.syntax}"), verb)

@@ -6,17 +6,20 @@ Not here: checking passwords (cred's portal does), which avatars there are (``ac
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from ipaddress import ip_address
 from typing import Any
 
 from twisted.cred.credentials import Anonymous, UsernamePassword
-from twisted.cred.error import LoginFailed
+from twisted.cred.error import LoginFailed, UnhandledCredentials
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.protocols.ftp import IFTPShell
 from twisted.python.failure import Failure
 
+from twistftp.credentials import ClientCertificate
+from twistftp.session.dispatch import TLS_FIRST
+from twistftp.session.securing import end_tls, tls_lost
 from twistftp.session.session import Session
 from twistftp.session.transcript import printable
 from twistftp.storage import adapt
@@ -45,13 +48,21 @@ _Avatar = tuple[Any, Any, Callable[[], Any]]  # what portal.login gives: interfa
 
 
 @login.command("USER", text("<name>"), needs=Needs.NOTHING, rfc="959 §4.1.1", help="name the user who logs in")
-def user(session: Session, name: str) -> Reply:
+def user(session: Session, name: str) -> Reply | Coroutine[Any, Any, Reply]:
     """The same answer for every name, known or not (RFC 2577 §7, PROTOCOL P-SEC-4); an earlier login ends."""
+    if session.site.settings.tls.is_login_refused(is_secure=session.is_secure):
+        return TLS_FIRST  # never 331: the password must not be asked for in clear text
     if session.login is Login.DONE:
         session.control.restart_login_clock()
     session.log_out()
     session.login = Login.NAMED
     session.user_pending = name
+    if session.tls is not None and session.tls.peer_certificate is not None:
+        return by_certificate(session, name)
+    return _ask_for_password(session, name)
+
+
+def _ask_for_password(session: Session, name: str) -> Reply:
     authentication = session.site.settings.authentication
     return _ANONYMOUS_PASSWORD if authentication.anonymous and authentication.is_anonymous(name) else _PASSWORD_PLEASE
 
@@ -59,6 +70,8 @@ def user(session: Session, name: str) -> Reply:
 @login.command("PASS", PASSWORD, needs=Needs.NOTHING, rfc="959 §4.1.1", help="give the password")
 async def password(session: Session, given: bytes) -> Reply:
     """Log in through the site's portal; a failure waits, then says nothing about its reason (PROTOCOL P-PASS-3)."""
+    if session.site.settings.tls.is_login_refused(is_secure=session.is_secure):
+        return TLS_FIRST
     if session.login is not Login.NAMED:
         return _ALREADY if session.login is Login.DONE else _USER_FIRST
     name = session.user_pending
@@ -119,6 +132,29 @@ async def _authenticate(session: Session, name: str, given: bytes) -> _Avatar:
             raise
 
 
+async def by_certificate(session: Session, name: str) -> Reply:
+    """USER alone logs in whom the client's certificate names (RFC 4217 §12.2, PROTOCOL P-TLS-7); anybody else is asked for a password."""
+    site, certificate = session.site, session.tls.peer_certificate if session.tls is not None else None
+    try:
+        _, avatar, logout = await _guarded(site.portal.login(ClientCertificate(name, certificate), None, IFTPShell))
+        try:
+            store = adapt(avatar)
+        except BaseException:
+            logout()
+            raise
+    except (LoginFailed, UnhandledCredentials):
+        return _ask_for_password(session, name)
+    except _ClientGone:
+        raise CancelledError from None
+    except Exception:
+        site.log.failure("{site} #{session}: login by certificate ended in an error", site=site.settings.name, session=session.identifier)
+        return _ask_for_password(session, name)
+    session.log_in(name, store, logout)
+    reply = Reply.of(232, "Logged in by your certificate.")
+    site.transcript.login(session, name, reply)
+    return reply
+
+
 async def _guarded(logging_in: Deferred[_Avatar]) -> _Avatar:
     """Wait for a login so that, if the client goes meanwhile and it then succeeds, the avatar is logged out at once."""
     if logging_in.called and not logging_in.paused:
@@ -145,9 +181,15 @@ def account(session: Session, name: str) -> Reply:
 
 @login.command("REIN", NOTHING, needs=Needs.NOTHING, rfc="959 §4.1.1", help="log out and start afresh")
 def reinitialize(session: Session, _: None) -> Reply:
-    """The session is as freshly connected."""
+    """The session is as freshly connected: under TLS it goes back to clear text, and the client must AUTH again (PROTOCOL P-REIN-1)."""
+    if session.is_secure and session.site.settings.tls.implicit:
+        return Reply.of(502, "REIN is not possible on an implicit TLS connection; connect again.")
     session.reinitialize()
     session.control.restart_login_clock()
+    if session.is_secure:
+        session.control.after_reply(lambda: end_tls(session, lambda: tls_lost(session)))
+    else:
+        tls_lost(session)
     return Reply.of(220, "Ready for a new user.")
 
 

@@ -29,7 +29,7 @@ _NAME = Argument("<...>", decode_name, is_path=True)
 @_site_verbs.command("HELP", word("[<verb>]", optional=True), rfc="959 §4.1.3", help="list the verbs behind SITE, or explain one")
 def site_help(session: Session, value: str) -> Reply:
     """What works behind SITE."""
-    return help_reply(SITE_VERBS, "SITE ", value.upper())
+    return help_reply(session, SITE_VERBS, "SITE ", value.upper())
 
 
 @_site_verbs.command("WHY", NOTHING, rfc="(none)", help="say why the last data connection failed, and what to do about it")
