@@ -20,8 +20,9 @@ from cattrs import ForbiddenExtraKeysError
 from twisted.internet.endpoints import serverFromString
 
 from twistftp.accounts.checkers import make_checkers
+from twistftp.accounts.user_book import load_users
 from twistftp.policy.rules import BadSetting
-from twistftp.policy.settings import ServerSettings, SiteSettings, describe_change
+from twistftp.policy.settings import Authentication, ServerSettings, SiteSettings, describe_change
 from twistftp.roots import Place, expand, root_trouble
 from twistftp.structuring import Refused, Where, advice, first_fault, structure
 
@@ -37,6 +38,7 @@ OPTIONS: Mapping[tuple[str | int, ...], str] = {
     ("site", 0, "host_name"): "--host-name",
     ("site", 0, "authentication", "anonymous"): "--no-anonymous",
     ("site", 0, "authentication", "strcred"): "--auth",
+    ("site", 0, "authentication", "users_file"): "--users",
     ("site", 0, "logging", "commands"): "--log-commands",
     ("site", 0, "firewall_support", "external_address"): "--external-address",
     ("site", 0, "firewall_support", "external_addresses"): "--external-address",
@@ -172,7 +174,22 @@ class _Source:
         root = os.path.normpath(os.path.join(start, root))
         if trouble := root_trouble(root, place):
             self.refuse((*where, "root"), site.root, f"{trouble}{'' if root == site.root else f' ({_shown(root)[1:-1]})'}")
-        return evolve(site, root=root)
+        return evolve(site, root=root, authentication=self._with_users(where, site.authentication, place))
+
+    def _with_users(self, where: Where, authentication: Authentication, place: Place) -> Authentication:
+        """The users file by its absolute path, when it was found to be good. It is outside of any chroot."""
+        written = authentication.users_file
+        if not written:
+            return authentication
+        where = (*where, "authentication", "users_file")
+        start = os.getcwd() if where in self.given or not self.path else os.path.dirname(os.path.abspath(self.path))
+        try:
+            path = os.path.normpath(os.path.join(start, expand(written)))
+            if not place.is_serving:
+                load_users(path, authentication.is_anonymous)
+        except ValueError as error:
+            self.refuse(where, written, str(error))
+        return evolve(authentication, users_file=path)
 
 
 def _parse(path: str) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         ["host-name", None, None, "Name of the virtual host."],
         ["passive-ports", None, None, "Data channel port range, LOW-HIGH or one port N, within 1024-65535; default 0-0, the system's dynamic range."],
         ["external-ports", None, None, "The range of the same size that a port-mapping NAT shows outside, for all clients that are not internal."],
+        ["users", None, None, "File of users with names; make it with: twistftp passwd FILE USER."],
         ["grace", None, None, "Seconds that SIGTERM lets transfers finish; default 10."],
         ["config", "c", None, "Configuration file (TOML). Options given beside it override it."],
     ]
@@ -53,7 +54,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         ["log-commands", None, "Write each command to the log, secrets masked."],
     ]
     compData = usage.Completions(
-        optActions={"root": usage.CompleteDirs(), "config": usage.CompleteFiles("*.toml"), "interface": usage.CompleteNetInterfaces()}
+        optActions={"root": usage.CompleteDirs(), "users": usage.CompleteFiles(), "config": usage.CompleteFiles("*.toml"), "interface": usage.CompleteNetInterfaces()}
     )
     supportedInterfaces = SUPPORTED
     settings: ServerSettings
@@ -131,9 +132,11 @@ class Options(usage.Options, strcred.AuthOptionMixin):
 
         :raises ConfigurationError: the file cannot be used.
         """
-        root = {("site", 0, "root"): self.settings.sites[0].root} if self["root"] is not None else {}
+        root: dict[tuple[str | int, ...], object] = {("site", 0, "root"): self.settings.sites[0].root} if self["root"] is not None else {}
+        if self["users"] is not None:
+            root["site", 0, "authentication", "users_file"] = self.settings.sites[0].authentication.users_file
         # By now the process stands behind its chroot and is the serving user: "/" is the same place, seen from inside.
-        return read(self["config"], self._given() | root, Place("/" if self.place().chroot else ""))
+        return read(self["config"], self._given() | root, Place("/" if self.place().chroot else "", is_serving=True))
 
     def _given(self) -> dict[tuple[str | int, ...], object]:
         """The options that were given, by their places in the file."""

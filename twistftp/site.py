@@ -17,6 +17,7 @@ from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.protocols.ftp import FTPFactory
 
+from twistftp.accounts.credentials import PasswordCredentials
 from twistftp.policy.channels import DYNAMIC, PortRange
 from twistftp.policy.diagnosis import Cause
 from twistftp.policy.settings import SiteSettings
@@ -200,6 +201,10 @@ class FTPSite(FTPFactory):
 
     # -- for the verbs -------------------------------------------------------------------------------------------------------------------
 
+    def credentials(self, name: str, password: bytes) -> PasswordCredentials:
+        """What a client gave as USER and PASS, to be put to the portal."""
+        return PasswordCredentials(name, password)
+
     def now(self) -> float:
         """Seconds since 1970, for the dates of listings."""
         return time.time()
@@ -211,6 +216,8 @@ class FTPSite(FTPFactory):
 
 def _own_portal(settings: SiteSettings) -> Portal:
     from twistftp.accounts.checkers import build_portal, make_checkers
+    from twistftp.accounts.users import UsersFiles
     from twistftp.storage.confinement import Confinement
 
-    return build_portal(settings.authentication, Confinement(settings.root), make_checkers(settings.authentication.strcred))
+    named = [*UsersFiles().checkers(settings.authentication), *make_checkers(settings.authentication.strcred)]
+    return build_portal(settings.authentication, Confinement(settings.root), named)

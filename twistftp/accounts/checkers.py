@@ -19,6 +19,7 @@ from twisted.internet.defer import Deferred, inlineCallbacks, maybeDeferred
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from twistftp.accounts.credentials import PasswordCredentials
 from twistftp.policy.settings import Authentication
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ SUPPORTED = (IUsernamePassword, IAnonymous)
 @implementer(ICredentialsChecker)
 class FirstOf:
     """
-    Several checkers as one: each is asked in turn until one accepts.
+    Several checkers as one: each is asked in turn until one accepts, in the form (text or octets) that it takes.
 
     ``Portal.registerChecker`` keeps one checker for each kind of credentials, so a second ``--auth`` would replace the first.
     """
@@ -57,6 +58,8 @@ class FirstOf:
             if not any(kind.providedBy(credentials) for kind in checker.credentialInterfaces):
                 continue
             try:
+                if isinstance(credentials, PasswordCredentials):
+                    return (yield Deferred.fromCoroutine(credentials.afresh().put_to(checker.requestAvatarId)))
                 return (yield maybeDeferred(checker.requestAvatarId, credentials))
             except UnauthorizedLogin:
                 pass

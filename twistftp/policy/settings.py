@@ -100,11 +100,17 @@ def _text(default: str = "") -> str:
 
 @frozen
 class Authentication:
-    """``[site.authentication]``: who may log in. ``strcred`` holds Twisted's ``--auth`` strings."""
+    """``[site.authentication]``: who may log in. ``users_file`` is a path (``""`` = none), ``strcred`` holds Twisted's ``--auth`` strings."""
 
     anonymous: bool = True
     anonymous_names: tuple[str, ...] = field(default=("anonymous", "ftp"), validator=_names)
     strcred: tuple[str, ...] = ()
+    users_file: str = ""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Where users with names come from, in the order in which they are asked. The rest of a ``strcred`` text may hold a password."""
+        return tuple(dict.fromkeys([*(["users file"] if self.users_file else []), *(text.partition(":")[0] for text in self.strcred)]))
 
     def is_anonymous(self, name: str) -> bool:
         """Whether ``name``, in any case, is one of the anonymous user's names (PROTOCOL P-USER-1)."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
 
-from twisted.cred.credentials import Anonymous, UsernamePassword
+from twisted.cred.credentials import Anonymous
 from twisted.cred.error import LoginFailed
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
@@ -74,7 +74,9 @@ async def password(session: Session, given: bytes) -> Reply:
         reply = _LOGIN_INCORRECT
     except _ClientGone:
         raise CancelledError from None
-    except Exception:
+    except GeneratorExit:
+        raise
+    except BaseException:  # others' code: asyncio's CancelledError is no Exception
         site.log.failure(
             "{site} #{session}: login of {user} ended in an error", site=site.settings.name, session=session.identifier, user=printable(name, 64)
         )
@@ -94,36 +96,34 @@ async def password(session: Session, given: bytes) -> Reply:
 
 async def _authenticate(session: Session, name: str, given: bytes) -> _Avatar:
     """
-    The avatar of a user: checkers that compare ``str`` and those that compare ``bytes`` both work, so both are tried.
+    The avatar of a user.
 
     :raises LoginFailed: no checker accepts them.
     """
-    authentication, portal = session.site.settings.authentication, session.site.portal
+    site = session.site
+    authentication, portal = site.settings.authentication, site.portal
     if authentication.anonymous and authentication.is_anonymous(name):
         return await _guarded(portal.login(Anonymous(), None, IFTPShell))
-    words: Any = (name, decode_name(given))  # Twisted's own FTP hands out text, its annotations say octets
-    try:
-        return await _guarded(portal.login(UsernamePassword(*words), None, IFTPShell))
-    except _ClientGone:
-        raise
-    except Exception as as_text:
-        octets = UsernamePassword(name.encode("utf-8", "surrogateescape"), given)
-        try:
-            return await _guarded(portal.login(octets, None, IFTPShell))
-        except _ClientGone:
-            raise
-        except Exception as as_octets:
-            for error in (as_text, as_octets):
-                if isinstance(error, LoginFailed):  # a checker of the other kind may have stumbled over the type
-                    raise error from None
-            raise
+    credentials = site.credentials(name, given)
+    asking = Deferred.fromCoroutine(credentials.put_to(lambda form: portal.login(form, None, IFTPShell)))
+    return await _guarded(asking, credentials.withdrawal.make)
 
 
-async def _guarded(logging_in: Deferred[_Avatar]) -> _Avatar:
-    """Wait for a login so that, if the client goes meanwhile and it then succeeds, the avatar is logged out at once."""
+async def _guarded(logging_in: Deferred[_Avatar], withdraw: Callable[[], None] = lambda: None) -> _Avatar:
+    """
+    Wait for a login so that, if the client goes meanwhile and it then succeeds, the avatar is logged out at once.
+
+    The login itself is not cancelled: a realm that has an avatar in the making could not hand it over to be logged out. ``withdraw``
+    is called instead, for checkers that like to know.
+    """
     if logging_in.called and not logging_in.paused:
         return await logging_in
-    waiting: Deferred[_Avatar] = Deferred(lambda cancelled: cancelled.errback(_ClientGone()))
+
+    def leave(cancelled: Deferred[_Avatar]) -> None:
+        cancelled.errback(_ClientGone())
+        withdraw()
+
+    waiting: Deferred[_Avatar] = Deferred(leave)
 
     def forward(result: _Avatar | Failure) -> None:
         if not waiting.called:
