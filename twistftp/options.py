@@ -54,7 +54,12 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         ["log-commands", None, "Write each command to the log, secrets masked."],
     ]
     compData = usage.Completions(
-        optActions={"root": usage.CompleteDirs(), "users": usage.CompleteFiles(), "config": usage.CompleteFiles("*.toml"), "interface": usage.CompleteNetInterfaces()}
+        optActions={
+            "root": usage.CompleteDirs(),
+            "users": usage.CompleteFiles(),
+            "config": usage.CompleteFiles("*.toml"),
+            "interface": usage.CompleteNetInterfaces(),
+        }
     )
     supportedInterfaces = SUPPORTED
     settings: ServerSettings

@@ -23,6 +23,8 @@ from twistftp.policy.diagnosis import Cause
 from twistftp.policy.settings import SiteSettings
 from twistftp.session.advertising import Advertising
 from twistftp.session.interpreter import ServerPI
+from twistftp.session.logon_guard import LogonGuard
+from twistftp.session.messages import Messages
 from twistftp.session.refusal import Refusal
 from twistftp.session.transcript import Transcript
 from twistftp.session.verbs.table import SITE_VERBS, VERBS
@@ -85,6 +87,7 @@ class FTPSite(FTPFactory):
         self.advertising = Advertising(self.log, lambda: self.settings, self.resolver.addresses)
         self.transcript = Transcript(self.log, settings.logging.commands)
         self.verdicts = Verdicts()
+        self.logon_guard = LogonGuard(self)
         self.sessions: set[ServerPI] = set()
         self._per_address: Counter[str] = Counter()
         self._last_session = 0
@@ -106,11 +109,7 @@ class FTPSite(FTPFactory):
         limits, now = settings.limits, self.deadlines.seconds()
         for session in self.sessions:  # shorter times hold for those who are here, too, counted from now
             self.deadlines.watch(session, now + min(limits.control_channel_timeout, limits.unauthenticated_timeout))
-        messages = settings.messages
-        banner = messages.banner or ("Ready." if messages.suppress_default_banner else f"{settings.name} FTP service ready.")
-        self.banner = Reply.message(220, banner)
-        self.greeting = Reply.message(230, messages.greeting or "Logged in.")
-        self.goodbye = Reply(221, Reply.message(221, messages.exit or "Goodbye.").lines, closes=True)
+        self.messages = Messages(settings)
 
     def startFactory(self) -> None:
         """The first port of this site opens: from now on external names are kept fresh."""
@@ -120,6 +119,7 @@ class FTPSite(FTPFactory):
     def stopFactory(self) -> None:
         """The last one is closed."""
         self.resolver.stop()
+        self.logon_guard.stop()
         super().stopFactory()
 
     # -- connections ---------------------------------------------------------------------------------------------------------------------
@@ -143,8 +143,9 @@ class FTPSite(FTPFactory):
         if self._drained is not None:
             return _SHUTTING_DOWN
         if limits.max_connections and len(self.sessions) >= limits.max_connections:
-            text = self.settings.messages.max_clients or f"Too many connections (limit {limits.max_connections}); try again later."
-            return Reply.message(421, text)
+            return self.messages.max_clients(None)
+        if (blocked := self.logon_guard.refusal(peer)) is not None:
+            return blocked
         if limits.max_connections_per_address and self._per_address[peer] >= limits.max_connections_per_address:
             limit = limits.max_connections_per_address
             return Reply.of(421, f"Too many connections from your address (limit {limit}); close some or try again later.")

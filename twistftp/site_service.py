@@ -93,7 +93,7 @@ class SiteService(Service):
         authentication = settings.authentication
         kinds = ", ".join(authentication.kinds)
         who = [*(["anonymous users"] if authentication.anonymous else []), *([f"named users ({kinds})"] if kinds else [])]
-        access = f"{' and '.join(who)} may read" if who else "nobody may log in, since anonymous access is off and there is neither --users nor --auth"
+        access = f"{' and '.join(who)} may read" if who else "nobody may log in, for anonymous access is off and there is neither --users nor --auth"
         place = where(settings, self.ports)
         return f"{settings.name}: serving {settings.root} on {place}; passive ports {range_text(passive)}; {access}"
 

@@ -63,18 +63,19 @@ class Withdrawal:
 
 
 class _Seen:
-    """What a checker has looked at; apart from the credentials, so that a name which outlives them keeps no password."""
+    """What a checker has done with a text; apart from the credentials, so that a name which outlives them keeps no password."""
 
-    __slots__ = ("is_hashed", "is_password_read")
+    __slots__ = ("is_equal", "is_hashed")
 
     def __init__(self) -> None:
-        self.is_hashed = self.is_password_read = False
+        self.is_hashed = self.is_equal = False
 
 
 class _Text(str):
     """Text that equals the same text as octets, too, and hashes as they do where Python lets it (ASCII)."""
 
-    __slots__ = ("_octets", "_seen")
+    _octets: bytes
+    _seen: _Seen
 
     def __new__(cls, octets: bytes, seen: _Seen) -> _Text:
         made = super().__new__(cls, decode_name(octets))
@@ -82,7 +83,11 @@ class _Text(str):
         return made
 
     def __eq__(self, other: object) -> bool:
-        return _same(self._octets, other) if isinstance(other, (str, bytes)) else NotImplemented
+        if not isinstance(other, (str, bytes)):
+            return NotImplemented
+        is_equal = _same(self._octets, other)
+        self._seen.is_equal |= is_equal
+        return is_equal
 
     def __ne__(self, other: object) -> bool:
         return not _same(self._octets, other) if isinstance(other, (str, bytes)) else NotImplemented
@@ -122,7 +127,7 @@ class PasswordCredentials:
     def __init__(self, name: str, password: bytes, withdrawal: Withdrawal | None = None) -> None:
         self._seen = _Seen()
         self._name, self._octets = name, password
-        self._is_compared = False
+        self._is_read = self._is_compared = False
         self._is_settled = False
         self.username = _Text(encode_name(name), self._seen)
         self.withdrawal = withdrawal or Withdrawal()
@@ -130,8 +135,8 @@ class PasswordCredentials:
     @property
     def password(self) -> str:
         """The password, as text that equals octets."""
-        self._seen.is_password_read = True
-        return _Text(self._octets, self._seen)
+        self._is_read = True
+        return _Text(self._octets, _Seen())
 
     def checkPassword(self, password: object) -> bool:
         """Whether this is the password, as text or octets; takes the same time wherever they differ."""
@@ -148,9 +153,9 @@ class PasswordCredentials:
         """Whether a refusal holds for the octets, too."""
         if self._is_settled or self._is_compared:
             return True
-        # A dictionary with octets for keys does not find text that hashes differently.
-        is_missed = self._seen.is_hashed and str.__hash__(self.username) != hash(encode_name(self._name))
-        return self._seen.is_password_read and not is_missed
+        # A dictionary with octets for keys does not find text that hashes differently; one that finds it has compared it.
+        is_missed = self._seen.is_hashed and not self._seen.is_equal and str.__hash__(self.username) != hash(encode_name(self._name))
+        return self._is_read and not is_missed
 
     async def put_to(self, question: Callable[[Any], Any]) -> Any:
         """

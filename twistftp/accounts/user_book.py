@@ -52,6 +52,10 @@ def _load(path: str, is_reserved: IsReserved) -> tuple[dict[str, User], _Signatu
     return parse(content, is_reserved), _signature(status)
 
 
+def _counted(number: int) -> str:
+    return f"{number} user{'' if number == 1 else 's'}"
+
+
 def _signature(status: os.stat_result) -> _Signature:
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
@@ -109,11 +113,11 @@ class UserBook:
             if trouble == self._trouble:
                 return ""
             self._trouble = trouble
-            return f"users file {self.path}: {trouble}; the {count} users who were read before stay"
+            return f"users file {self.path}: {trouble}; the users from before ({count}) stay"
         self._trouble = ""
         self._order = tuple(users.values())
         self.users, self._signature = users, signature
-        return f"users file {self.path}: read again, {len(users)} users (before: {count})"
+        return f"users file {self.path}: read again, {_counted(len(users))} (before: {count})"
 
     def _cure(self, error: Exception) -> str:
         cause = error if isinstance(error, OSError) else error.__cause__

@@ -49,10 +49,13 @@ class Desk:
 
     def do(self, work: Callable[[], Any]) -> Deferred[Any]:
         """The result of ``work()``. Cancelled, it leaves the queue; what a thread has begun is done, and nobody told."""
-        answer: Deferred[Any] = Deferred(lambda leaving: self._waiting.pop(leaving, None))
+        answer: Deferred[Any] = Deferred(self._leave)
         self._waiting[answer] = work
         self._begin()
         return answer
+
+    def _leave(self, answer: Deferred[Any]) -> None:
+        self._waiting.pop(answer, None)
 
     def _begin(self) -> None:
         while self._waiting and self._working < self._limit:
@@ -81,7 +84,7 @@ class UsersChecker:
         self._desk = desk
         self._is_reserved = is_reserved
 
-    def requestAvatarId(self, credentials: Any) -> Deferred[str]:
+    def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
         """
         The user's name; fails with ``UnauthorizedLogin``, after the same work, for an unknown one.
 

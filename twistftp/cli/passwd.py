@@ -87,4 +87,4 @@ def _password() -> bytes:
     if sys.stdin is not None and sys.stdin.isatty():
         entered: str = click.prompt("Password", hide_input=True, confirmation_prompt="Once more", default="", show_default=False)
         return entered.encode("utf-8", "surrogateescape")
-    return click.get_binary_stream("stdin").readline().rstrip(b"\r\n")
+    return b"" if sys.stdin is None else sys.stdin.buffer.readline().rstrip(b"\r\n")

@@ -17,7 +17,7 @@ import attrs
 from attrs import Attribute, field, frozen
 
 from twistftp.policy.channels import PortRange
-from twistftp.policy.firewall_support import FirewallSupport, SiteFirewallSupport
+from twistftp.policy.firewall_support import FirewallSupport, Networks, SiteFirewallSupport, read_networks
 from twistftp.policy.rules import BadSetting, is_host_name, port_number
 
 __all__ = [
@@ -86,6 +86,10 @@ def _names(instance: object, attribute: Attribute[tuple[str, ...]], value: tuple
         raise BadSetting(attribute.name, value, "each name must be some text without control characters")
 
 
+def _exempt(value: Iterable[object]) -> Networks:
+    return read_networks("exempt", value)
+
+
 def _count(default: int) -> int:
     return field(default=default, validator=_at_least(0))
 
@@ -136,10 +140,17 @@ class Limits:
 
 @frozen
 class LogonAttempts:
-    """``[site.logon_attempts]``: failed logins that end a connection, and the seconds before each 530."""
+    """
+    ``[site.logon_attempts]``: ``max_failures`` end a connection; so many from one address within ``period`` seconds block it for ``block``
+    seconds (0: never), if it is not ``exempt``. ``delay`` is the seconds before each 530. With ``log_only`` blocks are but logged.
+    """
 
     max_failures: int = field(default=4, validator=_at_least(1))
     delay: float = field(default=3.0, validator=_at_least(0))
+    period: float = _seconds(30)
+    block: float = field(default=300.0, validator=_at_least(0))
+    exempt: Networks = field(default=(), converter=_exempt)
+    log_only: bool = False
 
 
 @frozen

@@ -75,7 +75,7 @@ class ServerPI(Protocol):
         transport.registerProducer(self, True)
         self.site.connected(self)
         self._watch()
-        self.send(self.site.banner)
+        self.send(self.site.messages.banner(self.session))
 
     def connectionLost(self, reason: Failure = Failure(CancelledError())) -> None:  # noqa: B008 (Twisted's own signature)
         """Whatever ran ends; file, port and avatar are let go (PROTOCOL P-GEN-15, P-DX-13)."""

@@ -68,6 +68,8 @@ class Session:
         "identifier",
         "login",
         "logout_avatar",
+        "octets_received",
+        "octets_sent",
         "passive_by",
         "peer",
         "rename_from",
@@ -90,6 +92,8 @@ class Session:
         self._ends: tuple[str, str] | None = None  # looked up when first needed: not every session does
         self.failures = 0  # failed logins of this connection; nothing resets them
         self.unknown_verbs = 0
+        self.octets_sent = 0  # over data connections that have ended
+        self.octets_received = 0
         self.data_port: Any = None  # an IDataPort, until a transfer takes it
         self.passive_by = ""  # PASV or EPSV, whichever set the latest data port up
         self.transfer: Transfer | None = None

@@ -150,8 +150,17 @@ class PassTests(SynchronousTestCase):
         wrong = ("USER alice", "PASS wrong")
         self.assertEqual([331, 530, 331, 230, 331, 530], d.codes(*wrong, "USER alice", "PASS secret", *wrong))
         self.assertFalse(d.is_closing)
-        self.assertEqual(["331 Password required.", "421 Too many failed logins."], d.say(*wrong, "NOOP"))
+        said = ["331 Password required.", "421 Too many failed logins from your address; try again in 300 seconds."]
+        self.assertEqual(said, d.say(*wrong, "NOOP"))
         self.assertTrue(d.is_closing)
+
+    def test_max_failures_alone(self) -> None:
+        """P-PASS-3: the limit of a connection holds for addresses, too, that are never blocked."""
+        d = Dialogue(self, logon_attempts=LogonAttempts(delay=0, max_failures=2, block=0))
+        wrong = ("USER alice", "PASS wrong")
+        self.assertEqual([331, 530], d.codes(*wrong))
+        self.assertEqual(["331 Password required.", "421 Too many failed logins."], d.say(*wrong, "NOOP"))
+        self.assertEqual([331, 230], [int(reply[:3]) for reply in d.another().login()])
 
     def test_greeting_of_many_lines(self) -> None:
         """P-PASS-1: 230 may have many lines, those between set one blank in."""

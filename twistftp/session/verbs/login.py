@@ -6,6 +6,7 @@ Not here: checking passwords (cred's portal does), which avatars there are (``ac
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
@@ -51,7 +52,8 @@ def user(session: Session, name: str) -> Reply:
         session.control.restart_login_clock()
     session.log_out()
     session.login = Login.NAMED
-    session.user_pending = name
+    # One name for users files, rules and homes, whichever form of its accents the client's system prefers.
+    session.user_pending = name = unicodedata.normalize("NFC", name)
     authentication = session.site.settings.authentication
     return _ANONYMOUS_PASSWORD if authentication.anonymous and authentication.is_anonymous(name) else _PASSWORD_PLEASE
 
@@ -83,11 +85,14 @@ async def password(session: Session, given: bytes) -> Reply:
         reply = _LOGIN_BROKEN
     else:
         session.log_in(name, store, logout)
-        site.transcript.login(session, name, site.greeting, decode_name(given) if session.is_anonymous else "")
-        return site.greeting
+        greeting = site.messages.greeting(session)
+        site.transcript.login(session, name, greeting, decode_name(given) if session.is_anonymous else "")
+        return greeting  # type: ignore[no-any-return]
     session.login, session.user_pending = Login.NONE, ""
     session.failures += 1
     site.transcript.login(session, name, reply)
+    if reply is _LOGIN_INCORRECT and (blocked := site.logon_guard.failed(session, name)) is not None:
+        return blocked  # type: ignore[no-any-return]
     attempts = site.settings.logon_attempts
     if attempts.delay:
         await deferLater(site.reactor, attempts.delay)
@@ -154,7 +159,7 @@ def reinitialize(session: Session, _: None) -> Reply:
 @login.command("QUIT", NOTHING, needs=Needs.NOTHING, rfc="959 §4.1.1", help="end the session")
 def end(session: Session, _: None) -> Reply:
     """During a transfer it waits, like any other verb (PROTOCOL P-QUIT-1)."""
-    return session.site.goodbye  # type: ignore[no-any-return]
+    return session.site.messages.goodbye(session)  # type: ignore[no-any-return]
 
 
 @login.command("HOST", word("<name>"), needs=Needs.NOTHING, rfc="7151", feat="HOST", help="name the virtual host")
