@@ -180,7 +180,8 @@ class FormTests(SynchronousTestCase):
         credentials = PasswordCredentials(name, password)
         for mine, octets in ((credentials.username, name.encode("utf-8", "surrogateescape")), (credentials.password, password)):
             for same in (octets, decode_name(octets), mine):
-                self.assertTrue(mine == same and same == mine and not mine != same)
+                self.assertTrue(mine == same and same == mine)
+                self.assertFalse(mine != same)
             self.assertFalse(mine == 7 or mine is None)
             self.assertTrue(mine != 7)
         self.assertEqual(password == other, credentials.password == other)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import SkipTest
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import UsernamePassword
@@ -92,7 +94,7 @@ class DeskTests(SynchronousTestCase):
     def test_default_limit(self) -> None:
         """Few, and never none, whatever the machine."""
         for processors, limit in ((None, 1), (1, 1), (2, 1), (4, 3), (64, 4)):
-            self.patch(__import__("os"), "cpu_count", lambda processors=processors: processors)
+            self.patch(os, "cpu_count", lambda processors=processors: processors)
             threads = Threads()
             desk = Desk(in_thread=threads)
             for _ in range(9):
@@ -106,6 +108,7 @@ class Case(SynchronousTestCase):
     def setUp(self) -> None:
         self.path = Path(self.mktemp())
         self.path.write_text(f"alice:{ALICE}\n")
+        self.path.chmod(0o600)
         self.authentication = Authentication(users_file=str(self.path))
         self.threads = Threads()
         self.files = UsersFiles(desk=Desk(1, self.threads))
@@ -193,6 +196,16 @@ class FilesTests(Case):
         self.path.write_text("alice\n")
         error = self.assertRaises(BadUsersFile, self.files.checkers, self.authentication)
         self.assertEqual(f"users file {self.path}: line 1: must be NAME:HASH", str(error))
+
+    def test_exposed(self) -> None:
+        """One that everybody on the machine may read is worth a line."""
+        if os.name != "posix":
+            raise SkipTest("files have no modes here")
+        self.path.chmod(0o604)
+        self.files.checkers(self.authentication)
+        self.files.checkers(self.authentication)
+        cure = f"users file {self.path} may be read by everybody on this machine, who could guess at its passwords: chmod o= {self.path}"
+        self.assertEqual([cure], self.said)
 
     def test_later(self) -> None:
         """Asked again, as by SIGHUP, a changed file is read; one that has become bad changes nothing and is told of."""

@@ -71,7 +71,8 @@ class MessageTests(SynchronousTestCase):
 
     def test_too_many(self) -> None:
         """A connection that gets no session has neither name nor number."""
-        d = Dialogue(self, name="Mirror", limits=Limits(max_connections=1), messages=Messages(max_clients="%SiteName% is full.\n%UserName%%SessionID%"))
+        messages = Messages(max_clients="%SiteName% is full.\n%UserName%%SessionID%")
+        d = Dialogue(self, name="Mirror", limits=Limits(max_connections=1), messages=messages)
         self.assertEqual(["421-Mirror is full.\n421 0"], d.another().greeting)
 
     def test_default_banner(self) -> None:

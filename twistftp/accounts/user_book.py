@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from twistftp.accounts.hashing import decoy_of, is_password
 from twistftp.accounts.users_file import BadUsersFile, User, parse
 
-__all__ = ["UserBook", "load_users"]
+__all__ = ["UserBook", "exposure", "load_users"]
 
 _LARGEST = 64 * 1024 * 1024  # octets; a wrong path may name anything
 _Signature = tuple[int, int, int, int]
@@ -58,6 +58,15 @@ def _counted(number: int) -> str:
 
 def _signature(status: os.stat_result) -> _Signature:
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def exposure(path: str) -> str:
+    """A warning, if everybody on this machine may read the file; ``""`` if not, or it cannot be told."""
+    try:
+        is_public = os.name == "posix" and bool(os.stat(path).st_mode & stat.S_IROTH)
+    except OSError:
+        return ""
+    return f"users file {path} may be read by everybody on this machine, who could guess at its passwords: chmod o= {path}" if is_public else ""
 
 
 class UserBook:

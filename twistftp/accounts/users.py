@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from twistftp.accounts.credentials import text_of
-from twistftp.accounts.user_book import UserBook
+from twistftp.accounts.user_book import UserBook, exposure
 from twistftp.accounts.users_file import BadUsersFile
 from twistftp.policy.settings import Authentication
 from twistftp.storage.holding import InThread, in_thread
@@ -142,6 +142,8 @@ class UsersFiles:
                 if self._is_begun and self._is_sealed:
                     raise BadUsersFile("lies outside --chroot and cannot be read any more; restart")
                 book = self._books[path] = UserBook(path, authentication.is_anonymous, is_sealed=self._is_sealed)
+                if note := exposure(path):
+                    _log.warn("{note}", note=note)
             elif note := book.refresh(authentication.is_anonymous) or (book.sealed_note() if self._is_begun else ""):
                 _log.warn("{note}", note=note)
             book.refuse_reserved(authentication.is_anonymous)

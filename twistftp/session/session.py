@@ -163,7 +163,7 @@ class Session:
         if logout is not None:
             try:
                 logout()
-            except Exception:  # a realm's own code
+            except BaseException:  # a realm's own code; asyncio's CancelledError is no Exception
                 self.site.log.failure(
                     "{site} #{session}: logout of {user} failed", site=self.site.settings.name, session=self.identifier, user=printable(user, 64)
                 )
