@@ -143,6 +143,19 @@ class PutToTests(SynchronousTestCase):
         only = Counting(lambda credentials: isinstance(credentials.username, bytes) and credentials.checkPassword("x"))
         self.assertEqual("yes", self.successResultOf(self.ask(FirstOf([Counting(by_reading({})), only]), "alice", "x")))
 
+    def test_several_and_withdrawn(self) -> None:
+        """When nobody waits any more, the checkers that have not been asked are not."""
+        answer: Deferred[Any] = Deferred()
+        second = Counting(by_dict(TEXTS))
+        credentials = PasswordCredentials("alice", b"x")
+        slow = Counting(bool)
+        slow.requestAvatarId = lambda _: answer  # type: ignore[method-assign, assignment]
+        asking = Deferred.fromCoroutine(credentials.put_to(FirstOf([slow, second]).requestAvatarId))
+        credentials.withdrawal.make()
+        answer.errback(UnauthorizedLogin())
+        self.failureResultOf(asking, UnauthorizedLogin)
+        self.assertEqual([], second.asked)
+
     def test_broken(self) -> None:
         """One that fails in every form: its first error in the last of them; a refusal in any is a refusal."""
         self.failureResultOf(self.ask(Counting(lambda _: 1 // 0 == 0), "alice", "x"), ZeroDivisionError)

@@ -66,6 +66,8 @@ class FirstOf:
             except Exception:
                 # A broken backend must not lock out the users of the others.
                 trouble = trouble or Failure()
+            if isinstance(credentials, PasswordCredentials) and credentials.withdrawal.is_made:
+                break  # nobody waits for the others' answers
         if trouble is not None:
             trouble.raiseException()
         raise UnauthorizedLogin()

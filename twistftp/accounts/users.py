@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker
@@ -36,9 +37,9 @@ class Desk:
     So 300 who log in at once take the memory of a few, and one processor is left for the reactor.
     """
 
-    def __init__(self, limit: int = 0, in_thread: InThread = in_thread) -> None:
+    def __init__(self, limit: int = 0, in_thread: InThread | None = None) -> None:
         self._limit = limit or max(1, min(4, (os.cpu_count() or 1) - 1))
-        self._in_thread = in_thread
+        self._in_thread = in_thread or _in_one_of(self._limit)
         self._waiting: dict[Deferred[Any], Callable[[], Any]] = {}
         self._working = 0
 
@@ -71,6 +72,15 @@ class Desk:
                 answer.callback(result)
         finally:
             self._begin()
+
+
+def _in_one_of(limit: int) -> InThread:
+    """
+    Threads of our own, always the same: the C library keeps the memory of a computation for the thread's next one, and
+    the reactor's pool would spread the work over all of its threads. One of them waits for each of ours.
+    """
+    ours = ThreadPoolExecutor(limit, "twistftp-users")  # starts them when they are wanted
+    return lambda work: in_thread(lambda: ours.submit(work).result())
 
 
 @implementer(ICredentialsChecker)
