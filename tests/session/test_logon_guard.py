@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.cred.credentials import IUsernamePassword
+from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.dialogue import Client, Dialogue
-from tests.support.memory import CountingRealm
+from tests.support.memory import CountingRealm, MemoryStore
 from twistftp.policy.settings import Limits, LogonAttempts, SiteSettings
 
 BLOCKED = "421 Too many failed logins from your address; try again in {} seconds."
@@ -214,6 +215,34 @@ class WithdrawalTests(Case):
         d.leave()
         self.assertEqual((1, True), (len(asked), asked[0].called))
         self.assertEqual([], realm.logins)
+
+    def test_waiting_guesses(self) -> None:
+        """P-SEC-3: when an address is blocked, its guesses that wait for a checker are withdrawn at once, and what comes of them is logged out."""
+        asked: list[tuple[Any, Deferred[Any]]] = []
+
+        class Slow:
+            credentialInterfaces = (IUsernamePassword,)
+
+            def requestAvatarId(self, credentials: Any) -> Any:
+                credentials.checkPassword("")
+                asked.append((credentials, Deferred()))
+                return asked[-1][1]
+
+        realm = CountingRealm(MemoryStore({}))
+        d = Dialogue(self, portal=Portal(realm, [Slow()]), logon_attempts=LogonAttempts(delay=0))  # type: ignore[list-item]
+        clients = [d.another() for _ in range(20)]
+        elsewhere = d.another(peer="192.0.2.8")
+        for client in (*clients, elsewhere):
+            self.assertEqual([331], client.codes("USER bob", "PASS x"))
+        for _, answer in asked[:4]:
+            answer.errback(UnauthorizedLogin())
+        self.assertEqual([False] * 4 + [True] * 16 + [False], [credentials.withdrawal.is_made for credentials, _ in asked])
+        for _, answer in asked[4:]:
+            answer.callback("bob")
+        self.assertEqual((17, 16), (len(realm.logins), realm.logouts))
+        self.assertEqual(["230 Logged in."], elsewhere.hear())
+        self.assertEqual([BLOCKED.format(300)], clients[-1].hear())
+        self.assertEqual([], self.flushLoggedErrors())
 
     def test_time_for_the_login(self) -> None:
         """P-TIME-2: the time for the login is set for each site, and runs while checkers think."""

@@ -56,6 +56,7 @@ class LogonGuard:
             for other in list(site.sessions):
                 if other.session is not session and other.session.login is not Login.DONE and client_of(other.peer) == block.client:
                     other.close(reply)
+                    other.session.give_up_login()  # an attacker's waiting guesses must not keep others from logging in
         return reply
 
     def _tell(self, block: Block, name: str, log_only: bool, seconds: float) -> None:

@@ -39,7 +39,7 @@ _ALREADY = Reply.of(503, "Already logged in; send USER first.")
 
 
 class _ClientGone(Exception):
-    """The connection was lost while a checker thought; unlike ``CancelledError``, no checker can fail with it."""
+    """The connection was lost or closed while a checker thought; unlike ``CancelledError``, no checker can fail with it."""
 
 
 _Avatar = tuple[Any, Any, Callable[[], Any]]  # what portal.login gives: interface, avatar, logout
@@ -108,15 +108,15 @@ async def _authenticate(session: Session, name: str, given: bytes) -> _Avatar:
     site = session.site
     authentication, portal = site.settings.authentication, site.portal
     if authentication.anonymous and authentication.is_anonymous(name):
-        return await _guarded(portal.login(Anonymous(), None, IFTPShell))
+        return await _guarded(session, portal.login(Anonymous(), None, IFTPShell))
     credentials = site.credentials(name, given)
     asking = Deferred.fromCoroutine(credentials.put_to(lambda form: portal.login(form, None, IFTPShell)))
-    return await _guarded(asking, credentials.withdrawal.make)
+    return await _guarded(session, asking, credentials.withdrawal.make)
 
 
-async def _guarded(logging_in: Deferred[_Avatar], withdraw: Callable[[], None] = lambda: None) -> _Avatar:
+async def _guarded(session: Session, logging_in: Deferred[_Avatar], withdraw: Callable[[], None] = lambda: None) -> _Avatar:
     """
-    Wait for a login so that, if the client goes meanwhile and it then succeeds, the avatar is logged out at once.
+    Wait for a login so that, if the client goes or is sent away meanwhile and it then succeeds, the avatar is logged out at once.
 
     The login itself is not cancelled: a realm that has an avatar in the making could not hand it over to be logged out. ``withdraw``
     is called instead, for checkers that like to know.
@@ -137,7 +137,11 @@ async def _guarded(logging_in: Deferred[_Avatar], withdraw: Callable[[], None] =
             result[2]()
 
     logging_in.addBoth(forward)
-    return await waiting
+    session.login_under_way = waiting
+    try:
+        return await waiting
+    finally:
+        session.login_under_way = None
 
 
 @login.command("ACCT", text("<account>", is_secret=True), needs=Needs.NOTHING, rfc="959 §4.1.1", help="accepted and not used")
