@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twistftp.configuration import OPTIONS, ConfigurationError, _Source, describe_change, load, read
 from twistftp.policy.channels import PortRange
-from twistftp.policy.settings import Authentication, ServerSettings, SiteFirewallSupport, SiteSettings
+from twistftp.policy.settings import Authentication, LogonAttempts, ServerSettings, SiteFirewallSupport, SiteSettings
 from twistftp.policy.settings import describe_change as of_settings
 
 SITE = '[[site]]\nroot = "pub"\n'
@@ -54,6 +54,10 @@ data_channel_timeout = 5
 [site.logon_attempts]
 max_failures = 2
 delay = 0
+period = 60
+block = 600
+exempt = ["10.0.0.0/8", "2001:db8::1"]
+log_only = true
 
 [site.directory_browse]
 style = "ms-dos"
@@ -74,7 +78,7 @@ listen = ["tcp:2200"]
 # What stands in the file below `root = "pub"`, and the line that refuses it, without the file's name.
 MISTAKES = {
     "prot = 21": "[[site]] prot: unknown key; did you mean port?",
-    "users_file = 'x'": "[[site]] users_file: unknown key",
+    "users_file = 'x'": "[[site]] users_file: unknown key; it belongs into [site.authentication]",
     "max_connections = 3": "[[site]] max_connections: unknown key; it belongs into [site.limits]",
     "data_channel_port_range = '0-0'": "[[site]] data_channel_port_range: unknown key; it belongs into [firewall_support]",
     "grace = 3": "[[site]] grace: unknown key; it belongs into [server]",
@@ -110,6 +114,14 @@ MISTAKES = {
         "(Unknown endpoint type: 'foo')"
     ),
     "limits = 3": "[[site]] limits = 3: must be a table",
+    "[site.logon_attempts]\nexempt = ['10.0.0.1/8']": (
+        '[site.logon_attempts] exempt = "10.0.0.1/8": must be a network such as "10.0.0.0/8" or "fc00::/7"; did you mean 10.0.0.0/8?'
+    ),
+    "[site.logon_attempts]\nexempt = '10.0.0.0/8'": "[site.logon_attempts] exempt = \"10.0.0.0/8\": must be a list of texts: [\"…\", \"…\"]",
+    "[site.logon_attempts]\nperiod = 0": "[site.logon_attempts] period = 0: must be 0.01 or more",
+    "[site.logon_attempts]\nblock = -1": "[site.logon_attempts] block = -1: must be 0 or more",
+    "[site.authentication]\nusers_file = 'nix'": '[site.authentication] users_file = "nix": no such file',
+    "[site.authentication]\nusers_file = '$NIX_SUCH'": '[site.authentication] users_file = "$NIX_SUCH": the environment variable NIX_SUCH is not set',
     "[site.limits]\nmax_connections = -1": "[site.limits] max_connections = -1: must be 0 or more",
     "[site.limits]\ndata_channel_timeout = nan": "[site.limits] data_channel_timeout = nan: must be 0.01 or more",
     "[site.limits]\ndata_channel_timeout = true": "[site.limits] data_channel_timeout = true: must be a number",
@@ -211,7 +223,7 @@ class FileTests(Case):
         self.assertEqual(support, one.firewall_support)
         self.assertEqual(Authentication(True, ("guest",), ("memory:alice:secret",)), one.authentication)
         self.assertEqual((10, 5.0), (one.limits.max_connections, one.limits.data_channel_timeout))
-        self.assertEqual((2, 0.0), (one.logon_attempts.max_failures, one.logon_attempts.delay))
+        self.assertEqual(LogonAttempts(2, 0.0, 60.0, 600.0, ["10.0.0.0/8", "2001:db8::1"], True), one.logon_attempts)
         self.assertEqual(("ms-dos", "local"), (one.directory_browse.style, one.directory_browse.time))
         self.assertEqual(("Hello", True), (one.messages.banner, one.logging.commands))
         self.assertEqual(("other", ("tcp:2200",)), (two.name, two.listen))

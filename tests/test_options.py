@@ -49,6 +49,19 @@ class ParseTests(Case):
         self.assertTrue(site.logging.commands)
         self.assertEqual((PortRange(5000, 5001), 0.5), (settings.firewall_support.data_channel_port_range, settings.grace))
 
+    def test_users(self) -> None:
+        """A users file by its absolute path, which SIGHUP finds again from anywhere, and which it need not be able to read."""
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.root)
+        Path("users").write_text("# nobody\n", "ascii")
+        Path("ftp.toml").write_text("[[site]]\n", "ascii")
+        options = self.parse("--users", "users", "--config", "ftp.toml")
+        expected = Authentication(users_file=str(self.root / "users"))
+        self.assertEqual(expected, options.settings.sites[0].authentication)
+        os.chdir("/")
+        (self.root / "users").unlink()
+        self.assertEqual(expected, options.reread().sites[0].authentication)
+
     def test_firewall_support(self) -> None:
         """Addresses for everybody and for one network come by the same option; the networks that are given replace the usual ones."""
         arguments = "--external-address 10.8.0.0/16=10.8.0.1 --external-address ftp.example.org --external-address 10.9.0.0/16=vpn.example.org "
@@ -86,6 +99,8 @@ class ParseTests(Case):
             "--external-address a --external-address b": "--external-address b: a was given already; another one needs its network, NETWORK=ADDR",
             "--external-ports 5000": '--external-ports "5000": needs passive ports other than 0-0, and as many',
             "--internal-network 10.0.0.1/8": '--internal-network "10.0.0.1/8": must be a network',
+            "--users /does/not/exist": '--users "/does/not/exist": no such file',
+            "--users /": '--users "/": is a directory',
             "--nix": "option --nix not recognized",
             "--port": "option --port requires argument",
             "--config /does/not/exist": "/does/not/exist: no such file or directory",

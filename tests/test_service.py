@@ -171,7 +171,8 @@ class StartTests(Case):
         for authentication, words in {
             Authentication(strcred=("memory:a:b",)): "anonymous users and named users (memory) may read",
             Authentication(False, strcred=("memory:a:b", "file:x", "memory:c:d")): "named users (memory, file) may read",
-            Authentication(False): "nobody may log in, since anonymous access is off and there is no --auth",
+            Authentication(users_file="/etc/u", strcred=("memory:a:b",)): "anonymous users and named users (users file, memory) may read",
+            Authentication(False): "nobody may log in, for anonymous access is off and there is neither --users nor --auth",
         }.items():
             self.network.clear()
             self.started(evolve(ONE, authentication=authentication))

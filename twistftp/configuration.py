@@ -20,8 +20,9 @@ from cattrs import ForbiddenExtraKeysError
 from twisted.internet.endpoints import serverFromString
 
 from twistftp.accounts.checkers import make_checkers
+from twistftp.accounts.user_book import load_users
 from twistftp.policy.rules import BadSetting
-from twistftp.policy.settings import ServerSettings, SiteSettings, TLSSettings, describe_change
+from twistftp.policy.settings import Authentication, ServerSettings, SiteSettings, TLSSettings, describe_change
 from twistftp.roots import Place, expand, root_trouble
 from twistftp.structuring import Refused, Where, advice, first_fault, structure
 
@@ -37,6 +38,7 @@ OPTIONS: Mapping[tuple[str | int, ...], str] = {
     ("site", 0, "host_name"): "--host-name",
     ("site", 0, "authentication", "anonymous"): "--no-anonymous",
     ("site", 0, "authentication", "strcred"): "--auth",
+    ("site", 0, "authentication", "users_file"): "--users",
     ("site", 0, "logging", "commands"): "--log-commands",
     ("site", 0, "firewall_support", "external_address"): "--external-address",
     ("site", 0, "firewall_support", "external_addresses"): "--external-address",
@@ -175,7 +177,8 @@ class _Source:
         root = os.path.normpath(os.path.join("/" if place.chroot else self._start((*where, "root")), root))
         if trouble := root_trouble(root, place):
             self.refuse((*where, "root"), site.root, f"{trouble}{'' if root == site.root else f' ({_shown(root)[1:-1]})'}")
-        return evolve(site, root=root, tls=self._with_files((*where, "tls"), site.tls, place))
+        tls = self._with_files((*where, "tls"), site.tls, place)
+        return evolve(site, root=root, tls=tls, authentication=self._with_users(where, site.authentication, place))
 
     def _start(self, where: Where) -> str:
         """Where a relative path starts: at the working directory if it was given as an option, else where the file is."""
@@ -189,7 +192,7 @@ class _Source:
         keys = [key for key in ("certificate", "private_key", "client_ca") if getattr(tls, key)]
         paths: dict[str, Any] = {key: os.path.normpath(os.path.join(self._start((*where, key)), expand(getattr(tls, key)))) for key in keys}
         tls = evolve(tls, **paths)
-        if not keys or place.is_served:
+        if not keys or place.is_serving:
             return tls
         from twistftp.transport.certificates import load_authorities, load_identity
 
@@ -207,6 +210,20 @@ class _Source:
         except ValueError as error:
             self.refuse((*where, key if key == "client_ca" and tls.client_ca else "certificate"), getattr(tls, key), str(error))
         return tls
+
+    def _with_users(self, where: Where, authentication: Authentication, place: Place) -> Authentication:
+        """The users file by its absolute path, when it was found to be good. It is outside of any chroot."""
+        written = authentication.users_file
+        if not written:
+            return authentication
+        where = (*where, "authentication", "users_file")
+        try:
+            path = os.path.normpath(os.path.join(self._start(where), expand(written)))
+            if not place.is_serving:
+                load_users(path, authentication.is_anonymous)
+        except ValueError as error:
+            self.refuse(where, written, str(error))
+        return evolve(authentication, users_file=path)
 
 
 def _parse(path: str) -> dict[str, Any]:

@@ -50,6 +50,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         ["private-key", None, None, "The certificate's private key (PEM)."],
         ["tls", None, None, "allow (the default), require, or CONTROL/DATA: allow, require, require-credentials / allow, require, deny."],
         ["tls-session", None, None, "Must data connections resume the control connection's TLS session: off, auto, require; default auto."],
+        ["users", None, None, "File of users with names; make it with: twistftp passwd FILE USER."],
         ["grace", None, None, "Seconds that SIGTERM lets transfers finish; default 10."],
         ["config", "c", None, "Configuration file (TOML). Options given beside it override it."],
     ]
@@ -64,6 +65,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             "root": usage.CompleteDirs(),
             "certificate": usage.CompleteFiles("*.pem"),
             "private-key": usage.CompleteFiles("*.pem"),
+            "users": usage.CompleteFiles(),
             "config": usage.CompleteFiles("*.toml"),
             "interface": usage.CompleteNetInterfaces(),
         }
@@ -144,9 +146,11 @@ class Options(usage.Options, strcred.AuthOptionMixin):
 
         :raises ConfigurationError: the file cannot be used.
         """
-        root = {("site", 0, "root"): self.settings.sites[0].root} if self["root"] is not None else {}
+        root: dict[tuple[str | int, ...], object] = {("site", 0, "root"): self.settings.sites[0].root} if self["root"] is not None else {}
+        if self["users"] is not None:
+            root["site", 0, "authentication", "users_file"] = self.settings.sites[0].authentication.users_file
         # By now the process stands behind its chroot and is the serving user: "/" is the same place, seen from inside.
-        return read(self["config"], self._given() | root, Place("/" if self.place().chroot else "", is_served=True))
+        return read(self["config"], self._given() | root, Place("/" if self.place().chroot else "", is_serving=True))
 
     def _given(self) -> dict[tuple[str | int, ...], object]:
         """The options that were given, by their places in the file."""

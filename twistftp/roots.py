@@ -21,13 +21,14 @@ __all__ = ["Place", "expand", "root_trouble"]
 @frozen
 class Place:
     """
-    How the file system will look to the server: behind ``chroot``, and to ``user`` after ``--uid``. ``is_served``: it runs
-    already, and what it has read at its start need not be readable any more.
+    How the file system will look to the server: behind ``chroot``, and to ``user`` after ``--uid``.
+
+    ``is_serving``: this process serves already. What it read at its start it may not be able to read any more.
     """
 
     chroot: str = ""
     user: ServingUser | None = None
-    is_served: bool = False
+    is_serving: bool = False
 
     def outside(self, path: str) -> str:
         """The path by which this process, before its chroot, reaches ``path``."""

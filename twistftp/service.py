@@ -41,6 +41,8 @@ def makeService(options: Options) -> Server:
 
     from twistftp.accounts import realm  # noqa: F401 (build_portal wants it; behind a chroot it could not be found any more)
     from twistftp.accounts.checkers import build_portal, make_checkers
+    from twistftp.accounts.users import UsersFiles
+    from twistftp.accounts.users_file import BadUsersFile
     from twistftp.site import FTPSite, own_names
     from twistftp.storage.confinement import Confinement
     from twistftp.transport import sockets
@@ -52,9 +54,6 @@ def makeService(options: Options) -> Server:
 
     # SIGHUP leaves checkers alone whose strings are as they were: some hold state, and a chroot hides their plugins.
     checkers = cache(make_checkers)
-    def make_portal(site: SiteSettings) -> Any:
-        return build_portal(site.authentication, Confinement(site.root), checkers(site.authentication.strcred))
-
     # Read before any chroot and as whoever starts the server; SIGHUP leaves those alone whose settings are as they were.
     identities: dict[Any, SiteTLS] = {}
 
@@ -67,6 +66,15 @@ def makeService(options: Options) -> Server:
         return identities[key]
 
     above = getattr(options, "parent", None) or {}
+    users = UsersFiles(is_sealed=bool(above.get("chroot")))
+
+    def make_portal(site: SiteSettings) -> Any:
+        try:
+            named = [*users.checkers(site.authentication), *checkers(site.authentication.strcred)]
+        except BadUsersFile as error:
+            raise ConfigurationError(f"{site.name}: {error}") from None
+        return build_portal(site.authentication, Confinement(site.root), named)
+
     user, source, lookup = None, SourcePort(), DNS(reactor)
     if above.get("chroot"):
         prepare_for_chroot()
@@ -78,6 +86,8 @@ def makeService(options: Options) -> Server:
     for site in options.settings.sites:
         checkers(site.authentication.strcred)
         make_tls(site)
+        users.checkers(site.authentication)  # the serving user may not be able to read them
+    users.begin()
     ports = options.settings.firewall_support.data_channel_port_range
     # Connections of all sites share the pool, so the most patient site decides when one counts as stalled.
     stall_timeout = max(site.limits.data_stall_timeout for site in options.settings.sites)

@@ -18,11 +18,14 @@ from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.protocols.ftp import FTPFactory
 
+from twistftp.accounts.credentials import PasswordCredentials
 from twistftp.policy.channels import DYNAMIC, PortRange
 from twistftp.policy.diagnosis import Cause
 from twistftp.policy.settings import SiteSettings
 from twistftp.session.advertising import Advertising
 from twistftp.session.interpreter import ServerPI
+from twistftp.session.logon_guard import LogonGuard
+from twistftp.session.messages import Messages
 from twistftp.session.refusal import Refusal
 from twistftp.session.transcript import Transcript
 from twistftp.session.verbs.table import SITE_VERBS, VERBS
@@ -91,6 +94,7 @@ class FTPSite(FTPFactory):
         self.advertising = Advertising(self.log, lambda: self.settings, self.resolver.addresses)
         self.transcript = Transcript(self.log, settings.logging.commands)
         self.verdicts = Verdicts()
+        self.logon_guard = LogonGuard(self)
         self.sessions: set[ServerPI] = set()
         self._per_address: Counter[str] = Counter()
         self._last_session = 0
@@ -117,11 +121,7 @@ class FTPSite(FTPFactory):
         limits, now = settings.limits, self.deadlines.seconds()
         for session in self.sessions:  # shorter times hold for those who are here, too, counted from now
             self.deadlines.watch(session, now + min(limits.control_channel_timeout, limits.unauthenticated_timeout))
-        messages = settings.messages
-        banner = messages.banner or ("Ready." if messages.suppress_default_banner else f"{settings.name} FTP service ready.")
-        self.banner = Reply.message(220, banner)
-        self.greeting = Reply.message(230, messages.greeting or "Logged in.")
-        self.goodbye = Reply(221, Reply.message(221, messages.exit or "Goodbye.").lines, closes=True)
+        self.messages = Messages(settings)
 
     def startFactory(self) -> None:
         """The first port of this site opens: from now on external names are kept fresh."""
@@ -131,6 +131,7 @@ class FTPSite(FTPFactory):
     def stopFactory(self) -> None:
         """The last one is closed."""
         self.resolver.stop()
+        self.logon_guard.stop()
         super().stopFactory()
 
     # -- connections ---------------------------------------------------------------------------------------------------------------------
@@ -154,8 +155,9 @@ class FTPSite(FTPFactory):
         if self._drained is not None:
             return _SHUTTING_DOWN
         if limits.max_connections and len(self.sessions) >= limits.max_connections:
-            text = self.settings.messages.max_clients or f"Too many connections (limit {limits.max_connections}); try again later."
-            return Reply.message(421, text)
+            return self.messages.max_clients(None)
+        if (blocked := self.logon_guard.refusal(peer)) is not None:
+            return blocked
         if limits.max_connections_per_address and self._per_address[peer] >= limits.max_connections_per_address:
             limit = limits.max_connections_per_address
             return Reply.of(421, f"Too many connections from your address (limit {limit}); close some or try again later.")
@@ -212,6 +214,10 @@ class FTPSite(FTPFactory):
 
     # -- for the verbs -------------------------------------------------------------------------------------------------------------------
 
+    def credentials(self, name: str, password: bytes) -> PasswordCredentials:
+        """What a client gave as USER and PASS, to be put to the portal."""
+        return PasswordCredentials(name, password)
+
     def now(self) -> float:
         """Seconds since 1970, for the dates of listings."""
         return time.time()
@@ -229,6 +235,8 @@ def own_names(settings: SiteSettings) -> list[str]:
 
 def _own_portal(settings: SiteSettings) -> Portal:
     from twistftp.accounts.checkers import build_portal, make_checkers
+    from twistftp.accounts.users import UsersFiles
     from twistftp.storage.confinement import Confinement
 
-    return build_portal(settings.authentication, Confinement(settings.root), make_checkers(settings.authentication.strcred))
+    named = [*UsersFiles().checkers(settings.authentication), *make_checkers(settings.authentication.strcred)]
+    return build_portal(settings.authentication, Confinement(settings.root), named)

@@ -94,9 +94,9 @@ class SiteService(Service):
         """Who is served what, and where; the ports are those that a firewall must let through."""
         settings, passive = self.settings, self.server.settings.firewall_support.data_channel_port_range
         authentication = settings.authentication
-        kinds = ", ".join(dict.fromkeys(text.partition(":")[0] for text in authentication.strcred))
+        kinds = ", ".join(authentication.kinds)
         who = [*(["anonymous users"] if authentication.anonymous else []), *([f"named users ({kinds})"] if kinds else [])]
-        access = f"{' and '.join(who)} may read" if who else "nobody may log in, since anonymous access is off and there is no --auth"
+        access = f"{' and '.join(who)} may read" if who else "nobody may log in, for anonymous access is off and there is neither --users nor --auth"
         place = where(settings, self.ports)
         return f"{settings.name}: serving {settings.root} on {place}; passive ports {range_text(passive)}; {access}"
 

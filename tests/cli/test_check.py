@@ -7,6 +7,7 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 from twisted.trial.unittest import SynchronousTestCase
 
+from twistftp.accounts.hashing import hash_password
 from twistftp.cli import main
 from twistftp.configuration import load
 from twistftp.dynamic import dynamic_range
@@ -40,6 +41,26 @@ class CheckTests(SynchronousTestCase):
         self.assertEqual([f"warning: {trap}" for trap in expected], [line for line in result.output.splitlines() if line.startswith("warning: ")])
         self.assertIn("192.168.1.7", "".join(expected))
         self.assertIn("remote clients cannot reach this", result.output)
+
+    def test_users_file(self) -> None:
+        """How many users it has; a line that breaks a rule; and that others can read it, or clients fetch it."""
+        section = "[[site]]\nroot = 'pub'\n[site.authentication]\nusers_file = '{}'\n"
+        encoded = hash_password(b"secret")
+        users = self.directory.absolute() / "users"
+        users.write_text(f"alice:{encoded}\nbob:{encoded}\n")
+        users.chmod(0o600)
+        result = self.check(section.format("users"))
+        self.assertEqual(0, result.exit_code, result.output)
+        self.assertIn(f"users with names log in by the users file {users} (2 users)\n", result.output)
+        self.assertNotIn("warning", result.output)
+        users.chmod(0o644)
+        self.assertIn(f"warning: users file {users} may be read by everybody on this machine", self.check(section.format("users")).output)
+        users.rename(self.directory / "pub" / "users")
+        self.assertIn("pub/users lies in the content root of site 'twistftp': clients can fetch", self.check(section.format("pub/users")).output)
+        users.write_text("alice\n")
+        result = self.check(section.format("users"))
+        line = f'twistftp check: {self.path}: [site.authentication] users_file = "users": line 1: must be NAME:HASH\n'
+        self.assertEqual((1, line), (result.exit_code, result.output))
 
     def test_bad(self) -> None:
         """What the server would refuse is refused with the same line, and status 1."""

@@ -202,7 +202,7 @@ class CountingRealm:
         self.avatar = avatar
         self.logins: list[Any] = []
         self.logouts = 0
-        self.raising: Exception | None = None
+        self.raising: BaseException | None = None
 
     def requestAvatar(self, avatarId: Any, mind: Any, *interfaces: Any) -> Any:
         if self.raising is not None:

@@ -21,6 +21,7 @@ from twisted.internet.defer import Deferred, fail, inlineCallbacks, maybeDeferre
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from twistftp.accounts.credentials import PasswordCredentials
 from twistftp.credentials import IClientCertificate
 from twistftp.policy.settings import Authentication
 
@@ -38,7 +39,7 @@ SUPPORTED = (IUsernamePassword, IAnonymous)
 @implementer(ICredentialsChecker)
 class FirstOf:
     """
-    Several checkers as one: each is asked in turn until one accepts.
+    Several checkers as one: each is asked in turn until one accepts, in the form (text or octets) that it takes.
 
     ``Portal.registerChecker`` keeps one checker for each kind of credentials, so a second ``--auth`` would replace the first.
     """
@@ -60,12 +61,16 @@ class FirstOf:
             if not any(kind.providedBy(credentials) for kind in checker.credentialInterfaces):
                 continue
             try:
+                if isinstance(credentials, PasswordCredentials):
+                    return (yield Deferred.fromCoroutine(credentials.afresh().put_to(checker.requestAvatarId)))
                 return (yield maybeDeferred(checker.requestAvatarId, credentials))
             except UnauthorizedLogin:
                 pass
             except Exception:
                 # A broken backend must not lock out the users of the others.
                 trouble = trouble or Failure()
+            if isinstance(credentials, PasswordCredentials) and credentials.withdrawal.is_made:
+                break  # nobody waits for the others' answers
         if trouble is not None:
             trouble.raiseException()
         raise UnauthorizedLogin()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import click
 
+from twistftp.accounts.user_book import exposure
 from twistftp.cli.description import describe_server
 from twistftp.cli.failing import one_line_errors
 from twistftp.configuration import load
@@ -30,5 +31,6 @@ def check(config: str) -> None:
     ephemeral = dynamic_range()
     for line in describe_server(settings, ephemeral):
         click.echo(line)
-    for trap in traps(settings, ephemeral):
+    exposures = {site.name: exposure(site.authentication.users_file) for site in settings.sites if site.authentication.users_file}
+    for trap in (*traps(settings, ephemeral), *filter(None, exposures.values())):
         click.echo(f"warning: {trap}")

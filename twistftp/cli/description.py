@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from twistftp.accounts.user_book import load_users
 from twistftp.binding import where
 from twistftp.policy.channels import PortRange
 from twistftp.policy.firewall_support import INTERNAL_NETWORKS
@@ -48,8 +49,10 @@ def _site(site: SiteSettings) -> Iterator[str]:
 
 def _users(site: SiteSettings) -> str:
     authentication = site.authentication
-    # The rest of a description may hold a password.
-    kinds = [description.partition(":")[0] for description in authentication.strcred]
+    kinds = list(authentication.kinds)
+    if authentication.users_file:
+        count = len(load_users(authentication.users_file))
+        kinds[0] = f"the users file {authentication.users_file} ({count} user{'' if count == 1 else 's'})"
     named = f"users with names log in by {', '.join(kinds)}" if kinds else "there are no users with names"
     names = ", ".join(authentication.anonymous_names)
     anonymous = f"anonymous users ({names}) may read" if authentication.anonymous else "anonymous users are refused"

@@ -18,7 +18,17 @@ from twistftp.policy.channels import DYNAMIC, PortRange
 from twistftp.policy.matching import PeerMatch
 from twistftp.policy.rules import BadSetting, is_host_name, port_number
 
-__all__ = ["INTERNAL_NETWORKS", "AddressTable", "FirewallSupport", "Network", "Networks", "SiteFirewallSupport", "is_address", "unusable"]
+__all__ = [
+    "INTERNAL_NETWORKS",
+    "AddressTable",
+    "FirewallSupport",
+    "Network",
+    "Networks",
+    "SiteFirewallSupport",
+    "is_address",
+    "read_networks",
+    "unusable",
+]
 
 Network = IPv4Network | IPv6Network
 Networks = tuple[Network, ...]
@@ -82,6 +92,15 @@ def _read_network(name: str, text: object, shown: object = None) -> Network:
     except ValueError:
         meant = ""
     raise BadSetting(name, shown or text, f'must be a network such as "10.0.0.0/8" or "fc00::/7"{meant}')
+
+
+def read_networks(name: str, value: Iterable[object]) -> Networks:
+    """
+    The networks that the setting ``name`` lists.
+
+    :raises BadSetting: one is none.
+    """
+    return tuple(_read_network(name, one) for one in value)
 
 
 def _networks(value: Iterable[object]) -> Networks:

@@ -27,6 +27,7 @@ def traps(settings: ServerSettings, dynamic: PortRange | None) -> list[str]:
     lines = [] if ports.is_dynamic else list(_of_the_range(ports, sites, dynamic))
     for site in sites:
         lines.extend(_of_addresses(site))
+        lines.extend(_of_users(site))
     return lines
 
 
@@ -58,6 +59,12 @@ def _of_its_size(ports: PortRange, site: SiteSettings) -> Iterator[str]:
             f"passive ports {ports} are fewer ({len(ports)}) than the sessions that site {site.name!r} allows ({name} = {sessions}): "
             f"only {len(ports)} clients {sharing} can wait for a data connection at a time; choose a wider range"
         )
+
+
+def _of_users(site: SiteSettings) -> Iterator[str]:
+    path, root = site.authentication.users_file, site.root.rstrip("/\\")
+    if path.startswith((f"{root}/", f"{root}\\")):
+        yield f"users file {path} lies in the content root of site {site.name!r}: clients can fetch the hashes; move it out of {site.root}"
 
 
 def _of_addresses(site: SiteSettings) -> Iterator[str]:

@@ -80,7 +80,7 @@ class ServerPI(Protocol):
         self._patience.watch(self)
         if self.site.settings.tls.implicit:
             begin_tls(self.session, is_private=True)
-        self.send(self.site.banner)
+        self.send(self.site.messages.banner(self.session))
 
     def connectionLost(self, reason: Failure = Failure(CancelledError())) -> None:  # noqa: B008 (Twisted's own signature)
         """Whatever ran ends; file, port and avatar are let go (PROTOCOL P-GEN-15, P-DX-13)."""

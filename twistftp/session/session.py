@@ -78,7 +78,10 @@ class Session:
         "host",
         "identifier",
         "login",
+        "login_under_way",
         "logout_avatar",
+        "octets_received",
+        "octets_sent",
         "passive_by",
         "peer",
         "rename_from",
@@ -102,6 +105,9 @@ class Session:
         self._ends: tuple[str, str] | None = None  # looked up when first needed: not every session does
         self.failures = 0  # failed logins of this connection; nothing resets them
         self.unknown_verbs = 0
+        self.login_under_way: Any = None  # a Deferred, while a checker thinks
+        self.octets_sent = 0  # over data connections that have ended
+        self.octets_received = 0
         self.data_port: Any = None  # an IDataPort, until a transfer takes it
         self.passive_by = ""  # PASV or EPSV, whichever set the latest data port up
         self.transfer: Transfer | None = None
@@ -172,10 +178,15 @@ class Session:
         if logout is not None:
             try:
                 logout()
-            except Exception:  # a realm's own code
+            except BaseException:  # a realm's own code; asyncio's CancelledError is no Exception
                 self.site.log.failure(
                     "{site} #{session}: logout of {user} failed", site=self.site.settings.name, session=self.identifier, user=printable(user, 64)
                 )
+
+    def give_up_login(self) -> None:
+        """The connection is being closed: a login that is under way has nobody left to log in."""
+        if self.login_under_way is not None:
+            self.login_under_way.cancel()
 
     def reinitialize(self) -> None:
         """REIN: as freshly connected (RFC 959 §4.1.1)."""

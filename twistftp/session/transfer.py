@@ -134,6 +134,7 @@ async def send_over_data(
         raise error from None
     finally:
         session.transfer = None
+        session.octets_sent += transfer.octets
         if transfer.connection is not None:
             transfer.connection.close()  # one that nothing was sent on; after a send this does nothing
         session.site.transcript.transfer(session, transfer, error)

@@ -6,11 +6,12 @@ Not here: checking passwords (cred's portal does), which avatars there are (``ac
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Coroutine
 from ipaddress import ip_address
 from typing import Any
 
-from twisted.cred.credentials import Anonymous, UsernamePassword
+from twisted.cred.credentials import Anonymous
 from twisted.cred.error import LoginFailed, UnhandledCredentials
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
@@ -41,7 +42,7 @@ _ALREADY = Reply.of(503, "Already logged in; send USER first.")
 
 
 class _ClientGone(Exception):
-    """The connection was lost while a checker thought; unlike ``CancelledError``, no checker can fail with it."""
+    """The connection was lost or closed while a checker thought; unlike ``CancelledError``, no checker can fail with it."""
 
 
 _Avatar = tuple[Any, Any, Callable[[], Any]]  # what portal.login gives: interface, avatar, logout
@@ -56,7 +57,8 @@ def user(session: Session, name: str) -> Reply | Coroutine[Any, Any, Reply]:
         session.control.restart_login_clock()
     session.log_out()
     session.login = Login.NAMED
-    session.user_pending = name
+    # One name for users files, rules and homes, whichever form of its accents the client's system prefers.
+    session.user_pending = name = unicodedata.normalize("NFC", name)
     if session.tls is not None and session.tls.peer_certificate is not None:
         return by_certificate(session, name)
     return _ask_for_password(session, name)
@@ -87,18 +89,23 @@ async def password(session: Session, given: bytes) -> Reply:
         reply = _LOGIN_INCORRECT
     except _ClientGone:
         raise CancelledError from None
-    except Exception:
+    except GeneratorExit:
+        raise
+    except BaseException:  # others' code: asyncio's CancelledError is no Exception
         site.log.failure(
             "{site} #{session}: login of {user} ended in an error", site=site.settings.name, session=session.identifier, user=printable(name, 64)
         )
         reply = _LOGIN_BROKEN
     else:
         session.log_in(name, store, logout)
-        site.transcript.login(session, name, site.greeting, decode_name(given) if session.is_anonymous else "")
-        return site.greeting
+        greeting = site.messages.greeting(session)
+        site.transcript.login(session, name, greeting, decode_name(given) if session.is_anonymous else "")
+        return greeting  # type: ignore[no-any-return]
     session.login, session.user_pending = Login.NONE, ""
     session.failures += 1
     site.transcript.login(session, name, reply)
+    if reply is _LOGIN_INCORRECT and (blocked := site.logon_guard.failed(session, name)) is not None:
+        return blocked  # type: ignore[no-any-return]
     attempts = site.settings.logon_attempts
     if attempts.delay:
         await deferLater(site.reactor, attempts.delay)
@@ -107,36 +114,24 @@ async def password(session: Session, given: bytes) -> Reply:
 
 async def _authenticate(session: Session, name: str, given: bytes) -> _Avatar:
     """
-    The avatar of a user: checkers that compare ``str`` and those that compare ``bytes`` both work, so both are tried.
+    The avatar of a user.
 
     :raises LoginFailed: no checker accepts them.
     """
-    authentication, portal = session.site.settings.authentication, session.site.portal
+    site = session.site
+    authentication, portal = site.settings.authentication, site.portal
     if authentication.anonymous and authentication.is_anonymous(name):
-        return await _guarded(portal.login(Anonymous(), None, IFTPShell))
-    words: Any = (name, decode_name(given))  # Twisted's own FTP hands out text, its annotations say octets
-    try:
-        return await _guarded(portal.login(UsernamePassword(*words), None, IFTPShell))
-    except _ClientGone:
-        raise
-    except Exception as as_text:
-        octets = UsernamePassword(name.encode("utf-8", "surrogateescape"), given)
-        try:
-            return await _guarded(portal.login(octets, None, IFTPShell))
-        except _ClientGone:
-            raise
-        except Exception as as_octets:
-            for error in (as_text, as_octets):
-                if isinstance(error, LoginFailed):  # a checker of the other kind may have stumbled over the type
-                    raise error from None
-            raise
+        return await _guarded(session, portal.login(Anonymous(), None, IFTPShell))
+    credentials = site.credentials(name, given)
+    asking = Deferred.fromCoroutine(credentials.put_to(lambda form: portal.login(form, None, IFTPShell)))
+    return await _guarded(session, asking, credentials.withdrawal.make)
 
 
 async def by_certificate(session: Session, name: str) -> Reply:
     """USER alone logs in whom the client's certificate names (RFC 4217 §12.2, PROTOCOL P-TLS-7); anybody else is asked for a password."""
     site, certificate = session.site, session.tls.peer_certificate if session.tls is not None else None
     try:
-        _, avatar, logout = await _guarded(site.portal.login(ClientCertificate(name, certificate), None, IFTPShell))
+        _, avatar, logout = await _guarded(session, site.portal.login(ClientCertificate(name, certificate), None, IFTPShell))
         try:
             store = adapt(avatar)
         except BaseException:
@@ -155,11 +150,21 @@ async def by_certificate(session: Session, name: str) -> Reply:
     return reply
 
 
-async def _guarded(logging_in: Deferred[_Avatar]) -> _Avatar:
-    """Wait for a login so that, if the client goes meanwhile and it then succeeds, the avatar is logged out at once."""
+async def _guarded(session: Session, logging_in: Deferred[_Avatar], withdraw: Callable[[], None] = lambda: None) -> _Avatar:
+    """
+    Wait for a login so that, if the client goes or is sent away meanwhile and it then succeeds, the avatar is logged out at once.
+
+    The login itself is not cancelled: a realm that has an avatar in the making could not hand it over to be logged out. ``withdraw``
+    is called instead, for checkers that like to know.
+    """
     if logging_in.called and not logging_in.paused:
         return await logging_in
-    waiting: Deferred[_Avatar] = Deferred(lambda cancelled: cancelled.errback(_ClientGone()))
+
+    def leave(cancelled: Deferred[_Avatar]) -> None:
+        cancelled.errback(_ClientGone())
+        withdraw()
+
+    waiting: Deferred[_Avatar] = Deferred(leave)
 
     def forward(result: _Avatar | Failure) -> None:
         if not waiting.called:
@@ -168,7 +173,11 @@ async def _guarded(logging_in: Deferred[_Avatar]) -> _Avatar:
             result[2]()
 
     logging_in.addBoth(forward)
-    return await waiting
+    session.login_under_way = waiting
+    try:
+        return await waiting
+    finally:
+        session.login_under_way = None
 
 
 @login.command("ACCT", text("<account>", is_secret=True), needs=Needs.NOTHING, rfc="959 §4.1.1", help="accepted and not used")
@@ -196,7 +205,7 @@ def reinitialize(session: Session, _: None) -> Reply:
 @login.command("QUIT", NOTHING, needs=Needs.NOTHING, rfc="959 §4.1.1", help="end the session")
 def end(session: Session, _: None) -> Reply:
     """During a transfer it waits, like any other verb (PROTOCOL P-QUIT-1)."""
-    return session.site.goodbye  # type: ignore[no-any-return]
+    return session.site.messages.goodbye(session)  # type: ignore[no-any-return]
 
 
 @login.command("HOST", word("<name>"), needs=Needs.NOTHING, rfc="7151", feat="HOST", help="name the virtual host")
