@@ -89,7 +89,7 @@ class SessionTLS:
     """
 
     __slots__ = (
-        *("_context", "_is_tainted", "_neighbours", "_rule", "_site", "client", "description", "has_resumed"),
+        *("_context", "_has_one_use_tickets", "_is_tainted", "_neighbours", "_resumptions", "_rule", "_site", "client", "description"),
         *("is_control_secure", "is_private", "may_share", "peer_certificate", "timeout", "user"),
     )
 
@@ -107,7 +107,8 @@ class SessionTLS:
         self.client = client
         self.is_control_secure = True
         self.is_private = False  # PROT P
-        self.has_resumed = False
+        self._resumptions = 0
+        self._has_one_use_tickets = False
         self.may_share = False
         self._is_tainted = False
         self.description = ""  # protocol and cipher of the control connection
@@ -163,22 +164,29 @@ class SessionTLS:
             return connection, None
         self.lose_right()
         sibling = self._taint(octets) if offer is Offer.SESSION else None
-        return self._full(octets, is_data=True), Cause.NOT_RESUMED if self._is_refused(sibling) else None
+        return self._full(octets, is_data=True), Cause.NOT_RESUMED if self._is_refused(offer, sibling) else None
 
-    def _is_refused(self, sibling: SessionTLS | None) -> bool:
+    def _is_refused(self, offer: Offer, sibling: SessionTLS | None) -> bool:
         """
-        Whether a data connection that does not resume this session is refused. What resumes another session of the same
-        address and user comes from a program with one store of tickets for all its sessions, and is no attack.
+        Whether a data connection that does not resume this session is refused. Under ``auto`` it is once the client has resumed,
+        but for two kinds of honest clients. One has a single store of tickets for all its sessions, and resumes another session of
+        the same address and user. The other uses no TLS 1.3 ticket twice, as OpenSSL has it, and keeps none but that of the control
+        connection: it resumes once and then offers nothing. A client that has resumed twice is not of that kind.
         """
         rule = self._rule()
-        return rule == "require" or (rule == "auto" and self.has_resumed and (sibling is None or sibling.user() != self.user()))
+        if rule != "auto" or not self._resumptions:
+            return rule == "require"
+        if offer is Offer.NONE:
+            self._has_one_use_tickets |= self._resumptions == 1 and self.description.startswith("TLSv1.3")
+            return not self._has_one_use_tickets
+        return sibling is None or sibling.user() != self.user()
 
     def data_is_secure(self) -> None:
         """A data connection's handshake is done; its tickets are of this session, too."""
         self._neighbours.gave_ticket(self)
 
     def _has_resumed(self) -> None:
-        self.has_resumed = True
+        self._resumptions += 1
         self.may_share = not self._is_tainted and (self.may_share or self._neighbours.has_newer(self))
 
     def lose_right(self) -> None:
