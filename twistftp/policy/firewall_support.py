@@ -16,6 +16,7 @@ from attrs import Attribute, field, frozen
 
 from twistftp.policy.channels import DYNAMIC, PortRange
 from twistftp.policy.matching import PeerMatch
+from twistftp.policy.proxying import Proxies
 from twistftp.policy.rules import BadSetting, is_host_name, port_number
 
 __all__ = ["INTERNAL_NETWORKS", "AddressTable", "FirewallSupport", "Network", "Networks", "SiteFirewallSupport", "is_address", "unusable"]
@@ -88,6 +89,10 @@ def _networks(value: Iterable[object]) -> Networks:
     return tuple(_read_network("internal_networks", one) for one in value)
 
 
+def _proxies(value: Iterable[object]) -> Networks:
+    return tuple(_read_network("proxy_from", one) for one in value)
+
+
 def _table(value: Mapping[Any, str] | AddressTable) -> AddressTable:
     """The most specific network comes first, for that one decides."""
     found: dict[IPv4Network, str] = {}
@@ -132,6 +137,7 @@ class SiteFirewallSupport:
     external_addresses: AddressTable = field(default=(), converter=_table)
     external_ports: PortRange | None = field(default=None, validator=_external_ports)
     internal_networks: Networks = field(default=INTERNAL_NETWORKS, converter=_networks)
+    proxy_from: Networks = field(default=(), converter=_proxies)
     match_client_address_for_pasv: bool | str = field(default=True, validator=_match)
     match_client_address_for_port: bool = True
     active_mode: bool = True
@@ -141,6 +147,11 @@ class SiteFirewallSupport:
     def peer_match(self) -> PeerMatch:
         """Whose connections may take a lease."""
         return PeerMatch.parse(self.match_client_address_for_pasv)
+
+    @cached_property
+    def proxies(self) -> Proxies:
+        """The peers whose PROXY headers are believed."""
+        return Proxies(self.proxy_from)
 
     @property
     def external_names(self) -> frozenset[str]:
