@@ -13,6 +13,7 @@ from zope.interface import implementer
 
 from twistftp.policy.diagnosis import Cause, Verdict
 from twistftp.policy.matching import EXACT, PeerMatch
+from twistftp.policy.proxying import NOBODY, Proxies
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.dtp import DataConnection
 from twistftp.transport.interfaces import DataConnectionFailed, IDataPort
@@ -41,18 +42,26 @@ class Lease:
     :param client: the client's address, folded (``wire.addresses.fold_address``).
     :param match: which other addresses its connection may come from.
     :param unused_timeout: seconds for which the port is held when neither client nor transfer command comes (P-DC-12).
+    :param proxies: the balancers of which PROXY headers are believed for it.
     :param range_text: the passive ports as the text of a failure names them.
     """
 
     __slots__ = (
         *("_connection", "_deadlines", "_listener", "_range_text", "_result", "_state", "_timeout", "_until"),
-        *("client", "failure", "foreign", "key", "match"),
+        *("client", "failure", "foreign", "key", "match", "proxies"),
     )
 
     def __init__(
-        self, listener: PassiveListener, client: str, deadlines: Deadlines, unused_timeout: float, range_text: str, match: PeerMatch = EXACT
+        self,
+        listener: PassiveListener,
+        client: str,
+        deadlines: Deadlines,
+        unused_timeout: float,
+        range_text: str,
+        match: PeerMatch = EXACT,
+        proxies: Proxies = NOBODY,
     ) -> None:
-        self.client, self.match = client, match
+        self.client, self.match, self.proxies = client, match, proxies
         self.key = match.network(client)  # what tells it from the other leases on its port
         self.failure: Verdict | None = None  # why nobody has come, once it has ended without
         self.foreign = ""  # the address of a stranger that came to this port
@@ -131,6 +140,8 @@ class Lease:
         return None
 
     def _why_nobody(self, seconds: float) -> Verdict:
+        if self.foreign in self.proxies:
+            return Verdict(Cause.HEADERLESS, port=self.port, address=self.foreign)
         if self.foreign:
             return Verdict(Cause.FOREIGN_PEER, port=self.port, address=self.foreign)
         return Verdict(Cause.NEVER_ARRIVED, port=self.port, seconds=seconds, range=self._range_text)

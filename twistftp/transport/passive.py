@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.interfaces import IProtocol, IProtocolFactory
 from zope.interface import implementer
 
 from twistftp.policy.matching import PeerMatch
+from twistftp.policy.proxying import NOBODY, Proxies
 from twistftp.wire.addresses import fold_address
 
 if TYPE_CHECKING:
     from twistftp.transport.dtp import DataConnection
+    from twistftp.transport.herald import Introduction
     from twistftp.transport.leases import Lease
 
 __all__ = ["PassiveListener", "PortOwner"]
@@ -39,6 +41,9 @@ class PortOwner(Protocol):
     def stranger(self, listener: PassiveListener, address: str) -> None:
         """A connection came that no lease admits."""
 
+    def herald(self, listener: PassiveListener, via: str, proxies: Proxies) -> IProtocol:
+        """A balancer's connection came: wait for its header, then ask :meth:`PassiveListener.introduced`."""
+
 
 @implementer(IProtocolFactory)
 class PassiveListener:
@@ -47,9 +52,10 @@ class PassiveListener:
 
     A lease proves itself by (port, client address) or (port, client network); so one port serves any number of these, each
     once at a time. Two leases that one address could fit are never on the same port: nothing is handed out on a guess.
+    Behind a load balancer the client's address is the one that a PROXY header says, which a lease believes of its own site's balancers alone.
     """
 
-    __slots__ = ("_owner", "_wide", "handle", "interface", "is_stale", "leases", "port", "refused")
+    __slots__ = ("_owner", "_wide", "handle", "interface", "is_stale", "leases", "port", "refused", "rules")
 
     def __init__(self, owner: PortOwner, interface: str) -> None:
         self._owner = owner
@@ -59,35 +65,79 @@ class PassiveListener:
         self.leases: dict[str, Lease] = {}
         self._wide = 0  # how many of them admit more than one address
         self.refused: dict[str, float] = {}  # clients whose connection may be on its way to a transfer that was refused, and until when
+        self.rules: dict[Proxies, int] = {}  # whose headers the leases here believe, and how many do; 0: those of some time ago did
         self.is_stale = False  # outside the range by now: it ends with its last lease
 
-    def has_room(self, client: str, match: PeerMatch) -> bool:
-        """Whether a lease of ``client`` under this rule would be told apart from all others here."""
+    def has_room(self, client: str, match: PeerMatch, proxies: Proxies = NOBODY) -> bool:
+        """Whether a lease of ``client`` under these rules would be told apart from all others here."""
+        if (self.rules or proxies) and self._would_mix_up(match.network(client), proxies):
+            return False
         if match.is_exact and not self._wide:
             return client not in self.leases
         return not any(match.overlaps(client, lease.match, lease.client) for lease in self.leases.values())
 
+    def _would_mix_up(self, network: str, proxies: Proxies) -> bool:
+        """
+        Whether a connection could come of which it is not clear if it begins with a header: one site's balancer is another site's
+        client. All leases of one site are of one mind, so this is rare.
+        """
+        if any(count and rule != proxies and rule.may_speak_from(network) for rule, count in self.rules.items()):
+            return True
+        if not proxies or self.rules.get(proxies, 0) == len(self.leases):
+            return False
+        return any(lease.proxies != proxies and proxies.may_speak_from(key) for key, lease in self.leases.items())
+
     def add(self, lease: Lease) -> None:
         """Put a lease on the port, which has room for it."""
+        if lease.proxies:
+            self.rules[lease.proxies] = self.rules.get(lease.proxies, 0) + 1
         self.leases[lease.key] = lease
         self._wide += not lease.match.is_exact
 
-    def buildProtocol(self, addr: Any) -> DataConnection | None:
+    def buildProtocol(self, addr: Any) -> IProtocol | None:
         """Give an arriving connection to the lease of its address; ``None`` drops it (P-DC-4, P-DC-10)."""
         client = fold_address(addr.host)
+        if self.rules and (proxies := self._awaits_header(client)):
+            return self._owner.herald(self, client, proxies)
+        return self._give(self._lease_of(client), client, addr.port)
+
+    def _awaits_header(self, address: str) -> Proxies | None:
+        """The rule by which a connection from this address has to begin with a header."""
+        rules = [rule for rule in self.rules if address in rule]
+        if not any(self.rules[rule] for rule in rules) and self._lease_of(address) is not None:
+            return None  # no lease believes it any more, and one knows it as a client
+        return rules[0] if rules else None
+
+    def introduced(self, introduction: Introduction) -> IProtocol | None:
+        """A header has come: :meth:`buildProtocol` for the client that it names."""
+        client = introduction.peer
+        lease = self._lease_of(client)
+        if lease is not None and introduction.via not in lease.proxies:
+            lease = None  # of another site, which does not believe this balancer
+        if lease is None and introduction.is_own:
+            return None  # a balancer that looks if the port is open is nobody to write about
+        return self._give(lease, client, introduction.port)
+
+    def _lease_of(self, client: str) -> Lease | None:
         lease = self.leases.get(client)
         if lease is None and self._wide:
             lease = next((one for one in self.leases.values() if one.match.admits(one.client, client)), None)
+        return lease
+
+    def _give(self, lease: Lease | None, client: str, port: int) -> DataConnection | None:
         if lease is None:
-            if client in self.refused and (late := self._owner.late(self, client, (client, addr.port))) is not None:
+            if client in self.refused and (late := self._owner.late(self, client, (client, port))) is not None:
                 return late
             self._owner.stranger(self, client)
-            if len(self.leases) == 1:
-                # Most likely its client, come by another way. Only a hint: it is for the text of a later timeout.
-                next(iter(self.leases.values())).foreign = client
+            self.note_foreign(client)
             return None
         self.release(lease, is_used=True)  # one connection a lease; the place on the port is free again
-        return self._owner.connect(lease, (client, addr.port))
+        return self._owner.connect(lease, (client, port))
+
+    def note_foreign(self, address: str) -> None:
+        """Somebody was dropped: most likely the only client here, come by another way. Only a hint, for the text of a later timeout."""
+        if len(self.leases) == 1:
+            next(iter(self.leases.values())).foreign = address
 
     def look(self) -> None:
         """See whether somebody has connected already."""
@@ -98,6 +148,8 @@ class PassiveListener:
         if self.leases.get(lease.key) is lease:
             del self.leases[lease.key]
             self._wide -= not lease.match.is_exact
+            if lease.proxies:
+                self.rules[lease.proxies] -= 1
             self._owner.lease_ended(self, lease, is_used)
 
     def doStart(self) -> None:
