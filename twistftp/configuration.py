@@ -42,6 +42,7 @@ OPTIONS: Mapping[tuple[str | int, ...], str] = {
     ("site", 0, "firewall_support", "external_addresses"): "--external-address",
     ("site", 0, "firewall_support", "external_ports"): "--external-ports",
     ("site", 0, "firewall_support", "internal_networks"): "--internal-network",
+    ("site", 0, "firewall_support", "proxy_from"): "--proxy-from",
     ("firewall_support", "data_channel_port_range"): "--passive-ports",
     ("server", "grace"): "--grace",
 }

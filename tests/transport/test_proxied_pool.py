@@ -213,7 +213,7 @@ class SitesTests(ProxiedCase):
         """One site's balancer as another site's client: the two never share a port, in whatever order they come."""
         for rules in (("balanced", "direct"), ("direct", "balanced")):
             self.setUp()
-            pool = self.pool(50000, 50001)
+            pool = self.pool(50000, 50001, warm=1)  # one port would do, but for this
             makers = {
                 "balanced": lambda pool=pool: pool.lease(self.HERE, ONE, proxies=OURS),
                 "direct": lambda pool=pool: pool.lease(self.HERE, BALANCER, proxies=THEIRS),

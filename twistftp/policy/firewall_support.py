@@ -137,11 +137,11 @@ class SiteFirewallSupport:
     external_addresses: AddressTable = field(default=(), converter=_table)
     external_ports: PortRange | None = field(default=None, validator=_external_ports)
     internal_networks: Networks = field(default=INTERNAL_NETWORKS, converter=_networks)
-    proxy_from: Networks = field(default=(), converter=_proxies)
     match_client_address_for_pasv: bool | str = field(default=True, validator=_match)
     match_client_address_for_port: bool = True
     active_mode: bool = True
     active_port: int = field(default=20, validator=port_number)
+    proxy_from: Networks = field(default=(), converter=_proxies)
 
     @cached_property
     def peer_match(self) -> PeerMatch:

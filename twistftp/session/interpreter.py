@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
 from twistftp.policy.diagnosis import Cause
@@ -20,6 +19,7 @@ from twistftp.session.failures import is_expected, reply_for
 from twistftp.session.intake import Intake
 from twistftp.session.outlet import Outlet
 from twistftp.session.patience import Patience, RunOut
+from twistftp.session.reception import Introducible
 from twistftp.session.session import Session
 from twistftp.session.transfer import Transfer
 from twistftp.session.verbs.table import VERBS
@@ -42,7 +42,7 @@ _PASSIVE = {227: "PASV", 229: "EPSV"}
 _CUT = Reply.of(450, "Transfer not started: the client asked to stop.")
 
 
-class ServerPI(Protocol):
+class ServerPI(Introducible):
     """
     One client's control connection, made by ``site``, the :class:`twistftp.site.FTPSite`; ``peer`` is the client's address.
 

@@ -27,7 +27,7 @@ from twistftp.transport.proxy_header import Announced, BadHeader, HeaderReader
 from twistftp.transport.sockets import DataServer
 from twistftp.wire.addresses import fold_address
 
-__all__ = ["PATIENCE", "Herald", "Introduction", "divert", "is_wrapped"]
+__all__ = ["PATIENCE", "Herald", "Introduction", "is_wrapped"]
 
 PATIENCE = 5.0
 """Seconds that a balancer has for its header; the specification (§2) asks for 3 at least, since a segment may be lost."""
@@ -105,6 +105,10 @@ class Herald:
         self._transport = transport
         self._until = self._deadlines.seconds() + PATIENCE
         self._deadlines.watch(self, self._until)
+        if is_wrapped(transport):
+            # Twisted's own endpoint tells nobody that its header has come, so a server that speaks first would not know whom it greets.
+            transport.wrappedProtocol = self
+            transport.dataReceived = self.dataReceived  # past its own parser
         if not isinstance(transport, tcp.Connection):
             return
         # Reading is ours for as long as the header takes: no more is taken from the socket than belongs to it.
@@ -239,13 +243,3 @@ class _Nobody:
 def is_wrapped(transport: Any) -> bool:
     """Whether a connection comes by Twisted's own ``haproxy:`` endpoint."""
     return isinstance(transport, HAProxyProtocolWrapper)
-
-
-def divert(wrapper: Any, herald: Herald) -> None:
-    """
-    Put a herald into Twisted's own ``haproxy:`` endpoint. Its wrapper tells nobody that the header has come, so a server that speaks
-    first would greet before it knows whom.
-    """
-    wrapper.wrappedProtocol = herald
-    wrapper.dataReceived = herald.dataReceived  # past its own parser
-    herald.makeConnection(wrapper)

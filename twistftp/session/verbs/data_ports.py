@@ -81,7 +81,7 @@ def _open(session: Session, announce: Callable[[Session, int], Reply]) -> Reply 
         return _NO_IP
     if session.data_port is not None:
         session.drop_data_port()
-    lease = session.site.pool.lease(session.interface, session.peer, session.site.settings.firewall_support.peer_match)
+    lease = session.site.pool.lease(session.interface, session.peer, session.site.settings.firewall_support.peer_match, session.proxies)
     if isinstance(lease, Deferred):
         return _open_later(session, lease, announce)
     session.use_data_port(lease)
@@ -170,7 +170,7 @@ def _may_name(session: Session, host: str) -> bool:
     """
     settings = session.site.settings
     has_name = session.login is Login.DONE and not settings.authentication.is_anonymous(session.user)
-    is_here = host == session.local.partition("%")[0] or is_loopback(host)
+    is_here = host in (session.local.partition("%")[0], session.interface.partition("%")[0]) or is_loopback(host)
     return not settings.firewall_support.match_client_address_for_port and has_name and not is_here
 
 
