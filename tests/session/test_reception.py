@@ -7,6 +7,7 @@ from typing import Any
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.address import UNIXAddress
 from twisted.logger import globalLogPublisher
 from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
 from twisted.trial.unittest import SynchronousTestCase
@@ -168,6 +169,37 @@ class ListedTests(Case):
         late.passive()
         self.assertEqual([True, False], ["10.9.0.1" in self.rules[-1], BALANCER in self.rules[-1]])
         self.assertEqual([], d.another(peer="10.9.0.1", host=HERE).greeting)
+
+    def test_active_mode(self) -> None:
+        """PORT to the client that the header names; from the address that the balancer came to only if that is of the same family."""
+        for where, source in ((("10.0.0.0/24",), BALANCER, HERE), HERE), ((("fd00::/64",), "fd00::5", "fd00::20"), ""):
+            d = self.dialogue(*where)
+            d.send(version_1(CLIENT, SHOWN))
+            d.login()
+            self.assertEqual([200], d.codes("PORT 198,51,100,9,200,1"))
+            made: Any = d.active_ports[-1]
+            self.assertEqual((CLIENT, source), (made.peer, made.bind_host))
+            self.assertEqual([501], d.codes("PORT 10,0,0,5,200,1"))
+
+    def test_loopback_of_the_balancer(self) -> None:
+        """A client on the balancer's own machine may come from 127.0.0.1 there; this server's 127.0.0.1 is not its."""
+        d = self.dialogue()
+        d.send(version_1("127.0.0.1", "127.0.0.1"))
+        d.login()
+        self.assertEqual([501], d.codes("PORT 127,0,0,1,200,1"))
+
+    def test_other_sockets(self) -> None:
+        """A balancer on a socket without addresses, by Twisted's endpoint: the port listens on all addresses of the client's family."""
+        for client, interface in ((CLIENT, ""), ("2001:db8::9", "::")):
+            d = self.dialogue((), peer=SHOWN)
+            transport = ControlTransport("", "")
+            transport.getPeer = transport.getHost = lambda: UNIXAddress(None)  # type: ignore[method-assign]
+            wrapper: Any = HAProxyWrappingFactory(d.site).buildProtocol(transport.getPeer())  # type: ignore[arg-type]
+            wrapper.makeConnection(transport)
+            wrapper.dataReceived(version_2(client, SHOWN if interface == "" else "2001:db8::1") + b"USER ftp\r\nPASS x\r\nEPSV\r\n")
+            d.turn()
+            self.assertEqual([(interface, client)], d.pool.asked)
+            self.assertFalse(self.rules[-1])
 
     def test_fxp_to_this_machine(self) -> None:
         """Server-to-server transfers never lead to this machine, neither to the address that clients see nor to the one behind it."""

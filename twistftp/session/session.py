@@ -118,6 +118,8 @@ class Session:
         address, scope = getattr(host, "host", ""), getattr(host, "scopeID", 0)
         plain = fold_address(address)
         shown = plain if came is None or came.is_own else fold_address(came.announced.destination.host)
+        if not plain and came is not None:
+            plain = "::" if ":" in shown else ""  # it came by a socket of another kind, so its data connections may come anywhere
         self._ends = shown, f"{address}%{scope}" if scope and "%" not in address else plain
         return self._ends
 

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["PassiveListener", "PortOwner"]
 
 
+RULES = 64
+"""Rules for balancers that a port remembers, beside those of present leases: on Twisted's ``haproxy:`` endpoint each peer is one."""
+
+
 class PortOwner(Protocol):
     """What a listener and its leases ask of the pool."""
 
@@ -55,7 +59,7 @@ class PassiveListener:
     Behind a load balancer the client's address is the one that a PROXY header says, which a lease believes of its own site's balancers alone.
     """
 
-    __slots__ = ("_owner", "_wide", "handle", "interface", "is_stale", "leases", "port", "refused", "rules")
+    __slots__ = ("_owner", "_suspects", "_wide", "handle", "interface", "is_stale", "leases", "port", "refused", "rules")
 
     def __init__(self, owner: PortOwner, interface: str) -> None:
         self._owner = owner
@@ -66,6 +70,7 @@ class PassiveListener:
         self._wide = 0  # how many of them admit more than one address
         self.refused: dict[str, float] = {}  # clients whose connection may be on its way to a transfer that was refused, and until when
         self.rules: dict[Proxies, int] = {}  # whose headers the leases here believe, and how many do; 0: those of some time ago did
+        self._suspects: dict[str, set[Proxies]] = {}  # leases whose client may be a balancer by other rules than its own: hardly ever any
         self.is_stale = False  # outside the range by now: it ends with its last lease
 
     def has_room(self, client: str, match: PeerMatch, proxies: Proxies = NOBODY) -> bool:
@@ -81,16 +86,33 @@ class PassiveListener:
         Whether a connection could come of which it is not clear if it begins with a header: one site's balancer is another site's
         client. All leases of one site are of one mind, so this is rare.
         """
+        if proxies and proxies not in self.rules:
+            self._learn(proxies)
         if any(count and rule != proxies and rule.may_speak_from(network) for rule, count in self.rules.items()):
             return True
-        if not proxies or self.rules.get(proxies, 0) == len(self.leases):
-            return False
-        return any(lease.proxies != proxies and proxies.may_speak_from(key) for key, lease in self.leases.items())
+        return any(proxies in rules for rules in self._suspects.values())
+
+    def _learn(self, proxies: Proxies) -> None:
+        """The first lease of a site here: which of the others may be its balancers. There are as many rules as sites, so this is once."""
+        if len(self.rules) >= RULES:
+            self.rules = {rule: count for rule, count in self.rules.items() if count}
+        self.rules[proxies] = 0
+        for lease in self.leases.values():
+            self._suspect(lease, proxies)
+
+    def _suspect(self, lease: Lease, proxies: Proxies) -> None:
+        if lease.proxies != proxies and proxies.may_speak_from(lease.key):
+            self._suspects.setdefault(lease.key, set()).add(proxies)
 
     def add(self, lease: Lease) -> None:
         """Put a lease on the port, which has room for it."""
-        if lease.proxies:
-            self.rules[lease.proxies] = self.rules.get(lease.proxies, 0) + 1
+        if self.rules or lease.proxies:
+            if lease.proxies:
+                if lease.proxies not in self.rules:
+                    self._learn(lease.proxies)
+                self.rules[lease.proxies] += 1
+            for rule in self.rules:
+                self._suspect(lease, rule)
         self.leases[lease.key] = lease
         self._wide += not lease.match.is_exact
 
@@ -150,6 +172,7 @@ class PassiveListener:
             self._wide -= not lease.match.is_exact
             if lease.proxies:
                 self.rules[lease.proxies] -= 1
+            self._suspects.pop(lease.key, None)
             self._owner.lease_ended(self, lease, is_used)
 
     def doStart(self) -> None:

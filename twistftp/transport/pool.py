@@ -64,7 +64,7 @@ class PassivePool:
     :param ports: the range; may be set again at any time, then open ports outside it end with their last lease.
     :param stall_timeout: for its data connections, seconds.
     :param warm: the number of ports kept open while there are leases. Below it each lease opens another.
-    :param wait: seconds that a client with leases on all ports waits for one of them to end.
+    :param wait: seconds that a client with leases on all ports waits for one of them to end; the deadlines add up to half a second.
     :param reserved: port numbers never used, those of the control connections.
     :param range_text: how failure texts name the ports of the dynamic range ``0-0``.
     :param unused_timeout: seconds for which an unused lease holds its port (P-DC-12).
@@ -79,7 +79,7 @@ class PassivePool:
         deadlines: Deadlines,
         stall_timeout: float = 300.0,
         warm: int = 64,
-        wait: float = 2.0,
+        wait: float = 1.9,
         reserved: Collection[int] = (),
         range_text: str = "",
         unused_timeout: float = 60.0,

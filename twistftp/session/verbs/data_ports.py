@@ -140,7 +140,7 @@ def _target(session: Session, verb: str, value: str, parse: Callable[[str], tupl
         return Reply.of(501, f"{verb} argument: {error}.")
     if is_ipv6(host) != is_ipv6(session.local):
         return _wrong_family(session) if verb == "EPRT" else Reply.of(501, "PORT names an IPv4 address, this connection is IPv6: use EPRT or EPSV.")
-    if is_unusable_target(host) or (host != session.peer.partition("%")[0] and not _may_name(session, host)):
+    if is_unusable_target(host) or _is_elsewhere(session, host) or (host != session.peer.partition("%")[0] and not _may_name(session, host)):
         raise DataConnectionFailed(refused_target(verb, host, session.peer))
     if number == 0:
         return Reply.of(501, "A port is 1 to 65535.")
@@ -153,7 +153,7 @@ def _target(session: Session, verb: str, value: str, parse: Callable[[str], tupl
             site.reactor,
             target,
             number,
-            session.interface,
+            session.interface if is_ipv6(session.interface) == is_ipv6(host) else "",  # a balancer may have come by the other family
             site.deadlines,
             site.settings.limits.data_stall_timeout,
             source_port=site.settings.firewall_support.active_port,
@@ -161,6 +161,11 @@ def _target(session: Session, verb: str, value: str, parse: Callable[[str], tupl
         )
     )
     return Reply.of(200, f"{verb} command successful.")
+
+
+def _is_elsewhere(session: Session, host: str) -> bool:
+    """The loopback address of a client that came through a balancer is the balancer's, and this machine's would be somebody else's."""
+    return session.introduction is not None and is_loopback(host)
 
 
 def _may_name(session: Session, host: str) -> bool:
