@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import Protocol
 
 from twistftp.policy.proxying import Proxies
-from twistftp.transport.herald import Herald, Introduction, is_wrapped
+from twistftp.transport.herald import HAProxyProtocolWrapper, Herald, Introduction
 from twistftp.wire.addresses import fold_address
 
 __all__ = ["Introducible", "Reception"]
@@ -30,7 +30,7 @@ class Introducible(Protocol):
 
     def makeConnection(self, transport: Any) -> None:
         """Begin; but on Twisted's own ``haproxy:`` endpoint wait for the header first, and leave the connection to whoever comes then."""
-        if is_wrapped(transport) and self.introduction is None:
+        if isinstance(transport, HAProxyProtocolWrapper) and self.introduction is None:
             self.site.reception.come_by_endpoint(transport)
             return
         self.connected = 1

@@ -27,7 +27,7 @@ from twistftp.transport.proxy_header import Announced, BadHeader, HeaderReader
 from twistftp.transport.sockets import DataServer
 from twistftp.wire.addresses import fold_address
 
-__all__ = ["PATIENCE", "Herald", "Introduction", "is_wrapped"]
+__all__ = ["PATIENCE", "HAProxyProtocolWrapper", "Herald", "Introduction"]
 
 PATIENCE = 5.0
 """Seconds that a balancer has for its header; the specification (§2) asks for 3 at least, since a segment may be lost."""
@@ -105,7 +105,7 @@ class Herald:
         self._transport = transport
         self._until = self._deadlines.seconds() + PATIENCE
         self._deadlines.watch(self, self._until)
-        if is_wrapped(transport):
+        if isinstance(transport, HAProxyProtocolWrapper):
             # Twisted's own endpoint tells nobody that its header has come, so a server that speaks first would not know whom it greets.
             transport.wrappedProtocol = self
             transport.dataReceived = self.dataReceived  # past its own parser
@@ -238,8 +238,3 @@ class _Nobody:
 
     def connectionLost(self, reason: Failure) -> None:
         """Nothing is left to do."""
-
-
-def is_wrapped(transport: Any) -> bool:
-    """Whether a connection comes by Twisted's own ``haproxy:`` endpoint."""
-    return isinstance(transport, HAProxyProtocolWrapper)

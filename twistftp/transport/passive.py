@@ -121,7 +121,8 @@ class PassiveListener:
         client = fold_address(addr.host)
         if self.rules and (proxies := self._awaits_header(client)):
             return self._owner.herald(self, client, proxies)
-        return self._give(self._lease_of(client), client, addr.port)
+        lease = self.leases.get(client)
+        return self._give(lease if lease is not None else self._lease_of(client), client, addr.port)
 
     def _awaits_header(self, address: str) -> Proxies | None:
         """The rule by which a connection from this address has to begin with a header."""
