@@ -108,7 +108,7 @@ class Herald:
         if isinstance(transport, HAProxyProtocolWrapper):
             # Twisted's own endpoint tells nobody that its header has come, so a server that speaks first would not know whom it greets.
             transport.wrappedProtocol = self
-            transport.dataReceived = self.dataReceived  # past its own parser
+            transport.dataReceived = self.dataReceived  # type: ignore[method-assign]  # past its own parser
         if not isinstance(transport, tcp.Connection):
             return
         # Reading is ours for as long as the header takes: no more is taken from the socket than belongs to it.
