@@ -214,6 +214,7 @@ class SocketTests(TestCase):
                     self.assertIs(transport, type(guest.transport))
                     self.assertEqual(IPv4Address("TCP", CLIENT, 40000), guest.transport.getPeer())
                     self.assertEqual(IPv4Address("TCP", SHOWN, 21), guest.transport.getHost())
+                    self.assertEqual(f"Guest,0,{CLIENT}", guest.transport.logPrefix())
                     self.assertEqual(b"", guest.octets)
                     self.assertEqual(b"payload", guest.transport.socket.recv(100, socket.MSG_PEEK))
                     self.assertNotIn("doRead", vars(guest.transport))

@@ -168,6 +168,9 @@ class Herald:
         if announced.source is not None:
             # Whoever asks the transport, as logs do, learns what the header said.
             transport.getPeer, transport.getHost = (lambda: announced.source), (lambda: announced.destination)
+            if isinstance(transport, tcp.Server):
+                transport.hostname = announced.source.host
+                transport.logstr = f"{transport._getLogPrefix(protocol)},{transport.sessionno},{transport.hostname}"
         protocol.makeConnection(transport)
         if rest:
             protocol.dataReceived(rest)
