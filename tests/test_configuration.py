@@ -38,6 +38,7 @@ match_client_address_for_pasv = "24/64"
 match_client_address_for_port = false
 active_mode = false
 active_port = 0
+proxy_from = ["10.0.0.5/32"]
 
 [site.firewall_support.external_addresses]
 "10.8.0.0/16" = "10.8.0.1"
@@ -218,7 +219,7 @@ class FileTests(Case):
         self.assertEqual(2.5, settings.grace)
         self.assertEqual(("My New FTP Site", "127.0.0.1", 2100, "ftp.example.org"), (one.name, one.address, one.port, one.host_name))
         support = SiteFirewallSupport(
-            "ftp.example.org", {"10.8.0.0/16": "10.8.0.1"}, PortRange(60000, 60100), ["10.0.0.0/8"], "24/64", False, active_mode=False, active_port=0
+            "ftp.example.org", {"10.8.0.0/16": "10.8.0.1"}, PortRange(60000, 60100), ["10.0.0.0/8"], "24/64", False, False, 0, ["10.0.0.5"]
         )
         self.assertEqual(support, one.firewall_support)
         self.assertEqual(Authentication(True, ("guest",), ("memory:alice:secret",)), one.authentication)

@@ -70,6 +70,12 @@ class ParseTests(Case):
         expected = SiteFirewallSupport("ftp.example.org", table, PortRange(6000, 6001), ["10.0.0.0/8", "::1"])
         self.assertEqual(expected, self.parse(*arguments.split()).settings.sites[0].firewall_support)
 
+    def test_proxy_from(self) -> None:
+        """Networks of load balancers, as many as there are; one that is none is refused by its option."""
+        support = self.parse("--proxy-from", "10.0.0.5", "--proxy-from", "2001:db8::/64").settings.sites[0].firewall_support
+        self.assertEqual(SiteFirewallSupport(proxy_from=["10.0.0.5/32", "2001:db8::/64"]), support)
+        self.assertTrue(self.refusal("--proxy-from", "balancer").startswith('--proxy-from "balancer": must be a network'))
+
     def test_firewall_support_over_a_file(self) -> None:
         """Only what is given replaces what the file says."""
         file = self.root / "ftp.toml"

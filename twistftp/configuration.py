@@ -51,6 +51,7 @@ OPTIONS: Mapping[tuple[str | int, ...], str] = {
     ("site", 0, "tls", "data_channel"): "--tls",
     ("site", 0, "tls", "implicit"): "--implicit-tls",
     ("site", 0, "tls", "session"): "--tls-session",
+    ("site", 0, "firewall_support", "proxy_from"): "--proxy-from",
     ("firewall_support", "data_channel_port_range"): "--passive-ports",
     ("server", "grace"): "--grace",
 }

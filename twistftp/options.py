@@ -76,6 +76,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
     def __init__(self) -> None:
         super().__init__()
         self["listen"], self["auth"], self["external-address"], self["internal-network"] = [], [], [], []
+        self["proxy-from"] = []
 
     def opt_listen(self, endpoint: str) -> None:
         """Twisted endpoint to listen on instead of port and interface: systemd:..., haproxy:tcp:2121, unix:... May be repeated."""
@@ -100,6 +101,10 @@ class Options(usage.Options, strcred.AuthOptionMixin):
     def opt_internal_network(self, network: str) -> None:
         """Network whose clients get the local address and port, such as 10.0.0.0/8; default the private ones. May be repeated."""
         self["internal-network"].append(network)
+
+    def opt_proxy_from(self, network: str) -> None:
+        """Network of load balancers, whose connections begin with a PROXY protocol header, such as 10.0.0.5/32. May be repeated."""
+        self["proxy-from"].append(network)
 
     def opt_version(self) -> None:
         """Show the versions of twistftp and Twisted and exit."""

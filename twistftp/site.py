@@ -26,6 +26,7 @@ from twistftp.session.advertising import Advertising
 from twistftp.session.interpreter import ServerPI
 from twistftp.session.logon_guard import LogonGuard
 from twistftp.session.messages import Messages
+from twistftp.session.reception import Reception
 from twistftp.session.refusal import Refusal
 from twistftp.session.transcript import Transcript
 from twistftp.session.verbs.table import SITE_VERBS, VERBS
@@ -95,6 +96,7 @@ class FTPSite(FTPFactory):
         self.transcript = Transcript(self.log, settings.logging.commands)
         self.verdicts = Verdicts()
         self.logon_guard = LogonGuard(self)
+        self.reception = Reception(self)
         self.sessions: set[ServerPI] = set()
         self._per_address: Counter[str] = Counter()
         self._last_session = 0
@@ -116,6 +118,7 @@ class FTPSite(FTPFactory):
             self.tls.refresh()
         if portal is not None:
             self.portal = portal
+        self._proxies = settings.firewall_support.proxies or None
         self.resolver.watch(settings.firewall_support.external_names)
         self.transcript.log_commands = settings.logging.commands
         limits, now = settings.limits, self.deadlines.seconds()
@@ -138,12 +141,18 @@ class FTPSite(FTPFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """
-        A session for a new connection, or a refusal.
+        A session for a new connection, or a refusal; for one of a load balancer, whoever waits to hear who its client is.
 
         Unlike ``FTPFactory``'s there is no ``ProtocolWrapper`` around it: the site counts by itself, and a wrapper would
         cost a call for each write.
         """
         peer = fold_address(getattr(addr, "host", ""))
+        if self._proxies is not None and peer in self._proxies:
+            return self.reception.herald(peer, self._proxies)  # type: ignore[return-value]
+        return self.welcome(peer)
+
+    def welcome(self, peer: str) -> Protocol:
+        """A session for a client whose address is known, or a refusal."""
         refused = self._refusal(peer)
         if refused is not None:
             return Refusal(refused, self.deadlines)

@@ -57,6 +57,11 @@ class DescriptionTests(SynchronousTestCase):
         self.assertIn("connects to any address that a client names, from any port", with_support(match_client_address_for_port=False, active_port=0))
         self.assertIn("active mode is off", with_support(active_mode=False))
 
+    def test_balancers(self) -> None:
+        """From where connections must begin with a header."""
+        text = with_support(proxy_from=("10.0.0.5", "2001:db8::/64"))
+        self.assertIn("  connections from 10.0.0.5/32, 2001:db8::/64 must begin with a PROXY header, and are those of the clients", text)
+
     def test_users(self) -> None:
         """Kinds of authentication are named, what may hold a password is not."""
         text = describe(SiteSettings(root="/", authentication=Authentication(anonymous=False, strcred=("memory:alice:secret",))))

@@ -59,6 +59,12 @@ class TrapTests(SynchronousTestCase):
         for path in ("/srv.users", "/etc/users", ""):
             self.assertEqual([], found(DYNAMIC, {"authentication": Authentication(users_file=path)}))
 
+    def test_everybody_is_a_balancer(self) -> None:
+        """A list of balancers in which all clients are."""
+        for network in ("0.0.0.0/0", "::/0"):
+            site = {"firewall_support": SiteFirewallSupport(proxy_from=["10.0.0.5", network])}
+            self.assertIn(f"proxy_from {network} of site 's0' is everybody", self.one(DYNAMIC, site))
+
     def test_private_external_address(self) -> None:
         """A private external address helps nobody outside; names and the per-network table are not judged."""
         site = {"firewall_support": SiteFirewallSupport("10.0.0.7")}

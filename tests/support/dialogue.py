@@ -23,6 +23,7 @@ from tests.support.memory import CountingRealm, MemoryStore, portal_of
 from twistftp.policy.channels import PortRange
 from twistftp.policy.diagnosis import Cause, Verdict
 from twistftp.policy.matching import EXACT, PeerMatch
+from twistftp.policy.proxying import NOBODY, Proxies
 from twistftp.policy.settings import SiteSettings
 from twistftp.session.verbs import data_ports
 from twistftp.site import FTPSite
@@ -366,7 +367,7 @@ class FakePool:
         self.ports = PortRange(50000, 50100)
         self.neighbours = Neighbours()
 
-    def lease(self, interface: str, client: str, match: PeerMatch = EXACT, tls: Any = None) -> Any:
+    def lease(self, interface: str, client: str, match: PeerMatch = EXACT, proxies: Proxies = NOBODY, tls: Any = None) -> Any:
         self.asked.append((interface, client))
         self.match = match
         if self.failing is not None:

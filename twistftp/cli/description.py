@@ -34,6 +34,8 @@ def _site(site: SiteSettings) -> Iterator[str]:
     yield f"listens on {where(site, [])}"
     if site.host_name:
         yield f"is the virtual host {site.host_name}: a client that sends HOST must name it"
+    if balancers := site.firewall_support.proxy_from:
+        yield f"connections from {', '.join(map(str, balancers))} must begin with a PROXY header, and are those of the clients that it names"
     yield _users(site)
     yield from _passive(site)
     yield _active(site)

@@ -63,6 +63,11 @@ class Cause(Enum):
         "A connection to port {port} came from {address}, not from your address, and was refused.",
         "Let the data connection leave by the same address as the control connection: a NAT or proxy on your side uses several.",
     )
+    HEADERLESS = (
+        425,
+        "The load balancer {address} connected to port {port} without a PROXY protocol header and was refused.",
+        "Tell the administrator: the balancer must send PROXY protocol headers to the passive ports, too.",
+    )
     PRIVATE_TARGET = (
         501,
         "{by} names {address}, you come from {peer}: a NAT lies between; use passive mode, or name your own address.",

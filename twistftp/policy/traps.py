@@ -28,6 +28,7 @@ def traps(settings: ServerSettings, dynamic: PortRange | None) -> list[str]:
     for site in sites:
         lines.extend(_of_addresses(site))
         lines.extend(_of_users(site))
+        lines.extend(_of_balancers(site))
     return lines
 
 
@@ -71,3 +72,9 @@ def _of_addresses(site: SiteSettings) -> Iterator[str]:
     address = site.firewall_support.external_address
     if address and is_address(address) and is_private(address):
         yield f"external address {address} of site {site.name!r} is private: clients on the Internet cannot reach it; give the public one"
+
+
+def _of_balancers(site: SiteSettings) -> Iterator[str]:
+    for network in site.firewall_support.proxy_from:
+        if not network.prefixlen:
+            yield f"proxy_from {network} of site {site.name!r} is everybody: a client can pretend to come from any address; list the balancers alone"

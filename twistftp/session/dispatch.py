@@ -27,6 +27,7 @@ _TOO_MANY_UNKNOWN = Reply.of(421, "Too many unknown commands.", closes=True)
 # What browsers and mailers say when somebody makes them talk to an FTP server (PROTOCOL P-CONN-2, P-SEC-14).
 _OTHER_PROTOCOLS = frozenset(("GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "EHLO", "HELO"))
 _UNKNOWN_VERBS = 10
+_NOT_BELIEVED = Reply.of(421, "PROXY headers are not accepted from your address.", closes=True)
 
 
 def dispatch(session: Session, command: Command, argument: bytes) -> Reply | Coroutine[Any, Any, Reply]:
@@ -71,6 +72,9 @@ def unknown(session: Session, verb: str, line: bytes) -> Reply:
     """The answer to a verb that nobody declared; another protocol's ends the connection."""
     if session.login is not Login.DONE:
         session.unknown_verbs += 1
+        if verb == "PROXY" or line == b"\0":  # the first line of a header of version 1, the third of one of version 2
+            session.site.reception.not_believed(session.peer)
+            return _NOT_BELIEVED
         first = line.split(b" ", 1)[0]
         if verb in _OTHER_PROTOCOLS or first.endswith(b":"):
             return _OTHER_PROTOCOL

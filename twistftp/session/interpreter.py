@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
 from twistftp.policy.diagnosis import Cause
@@ -21,6 +20,7 @@ from twistftp.session.failures import is_expected, reply_for
 from twistftp.session.intake import Intake
 from twistftp.session.outlet import Outlet
 from twistftp.session.patience import Patience
+from twistftp.session.reception import Introducible
 from twistftp.session.securing import begin_tls, tls_lost
 from twistftp.session.session import Session
 from twistftp.session.transfer import Transfer
@@ -44,7 +44,7 @@ _PASSIVE = {227: "PASV", 229: "EPSV"}
 _CUT = Reply.of(450, "Transfer not started: the client asked to stop.")
 
 
-class ServerPI(Protocol):
+class ServerPI(Introducible):
     """
     One client's control connection, made by ``site``, the :class:`twistftp.site.FTPSite`; ``peer`` is the client's address.
 

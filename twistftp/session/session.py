@@ -10,6 +10,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from twistftp.policy.proxying import Proxies
 from twistftp.session.transcript import printable
 from twistftp.session.verdicts import given_up
 from twistftp.wire.addresses import fold_address
@@ -20,6 +21,7 @@ from twistftp.wire.states import Keeps, Login
 if TYPE_CHECKING:
     from twistftp.policy.diagnosis import Verdict
     from twistftp.session.transfer import Transfer
+    from twistftp.transport.herald import Introduction
     from twistftp.transport.tls_session import SessionTLS
     from twistftp.wire.replies import Reply
 
@@ -37,6 +39,7 @@ class Control(Protocol):
     """What verbs and transfers ask of the control connection (``interpreter.ServerPI``)."""
 
     transport: Any
+    introduction: Introduction | None
 
     def send(self, reply: Reply) -> None:
         """Write a reply at once: a 1xx, or one to a command that acts during a transfer."""
@@ -63,7 +66,8 @@ class Session:
     One control connection's state.
 
     ``peer`` and ``local`` are the two ends' plain addresses (``""`` where the connection is no IP connection),
-    ``interface`` is the local address in the form that a listener binds to; ``control`` is its control connection.
+    ``interface`` is the local address in the form that a listener binds to; ``control`` is its control connection. Behind a load balancer
+    ``peer`` and ``local`` are those that its header named, and ``introduction`` says more (PROTOCOL P-PB-18).
     """
 
     __slots__ = (
@@ -77,6 +81,7 @@ class Session:
         "failures",
         "host",
         "identifier",
+        "introduction",
         "login",
         "login_under_way",
         "logout_avatar",
@@ -102,6 +107,7 @@ class Session:
         self.identifier = identifier
         self.peer = peer
         self.control = control
+        self.introduction: Introduction | None = control.introduction
         self._ends: tuple[str, str] | None = None  # looked up when first needed: not every session does
         self.failures = 0  # failed logins of this connection; nothing resets them
         self.unknown_verbs = 0
@@ -117,7 +123,7 @@ class Session:
 
     @property
     def local(self) -> str:
-        """The local address."""
+        """The local address: the one that the client connected to."""
         return (self._ends or self._find_ends())[0]
 
     @property
@@ -126,11 +132,20 @@ class Session:
         return (self._ends or self._find_ends())[1]
 
     def _find_ends(self) -> tuple[str, str]:
-        host = self.control.transport.getHost()
+        came = self.introduction
+        host = self.control.transport.getHost() if came is None else came.own
         address, scope = getattr(host, "host", ""), getattr(host, "scopeID", 0)
         plain = fold_address(address)
-        self._ends = plain, f"{address}%{scope}" if scope and "%" not in address else plain
+        shown = plain if came is None or came.is_own else fold_address(came.announced.destination.host)
+        if not plain and came is not None:
+            plain = "::" if ":" in shown else ""  # it came by a socket of another kind, so its data connections may come anywhere
+        self._ends = shown, f"{address}%{scope}" if scope and "%" not in address else plain
         return self._ends
+
+    @property
+    def proxies(self) -> Proxies:
+        """The balancers by which data connections may come: those that were listed when this client came by one, else those of now."""
+        return self.site.settings.firewall_support.proxies if self.introduction is None else self.introduction.proxies
 
     def _start_afresh(self) -> None:
         self.login = Login.NONE

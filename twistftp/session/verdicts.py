@@ -25,6 +25,7 @@ NETWORKS = 1000
 SUSPICIOUS = 3
 """Connections that must miss one after the other before a stateful filter is suspected."""
 
+_TO_A_PORT = frozenset({Cause.NEVER_ARRIVED, Cause.FOREIGN_PEER, Cause.FILTER_SUSPECTED})
 _OTHER = {"PASV": "EPSV", "EPSV": "PASV"}
 
 
@@ -130,12 +131,18 @@ def failed(session: Session, verdict: Verdict) -> Verdict:
 
 
 def _with_what_was_told(session: Session, verdict: Verdict) -> Verdict:
-    """Nobody can come to a 227 that names a private address to the Internet."""
-    if verdict.cause is not Cause.NEVER_ARRIVED or session.passive_by != "PASV":
+    """
+    The ports that the client was shown, which are those that a firewall before a port-mapping NAT must open; and nobody can come to a 227
+    that names a private address to the Internet.
+    """
+    if verdict.cause not in _TO_A_PORT or session.passive_by not in _OTHER:
         return verdict
     site = session.site
-    address, _ = site.advertising.place(session.local, session.peer, verdict.port, site.pool.ports)
-    if not lacks_external_address(site.settings.firewall_support, address, session.peer):
+    support = site.settings.firewall_support
+    address, port = site.advertising.place(session.local, session.peer, verdict.port, site.pool.ports)
+    if port != verdict.port:
+        verdict = evolve(verdict, port=port, range=str(support.external_ports))
+    if verdict.cause is not Cause.NEVER_ARRIVED or session.passive_by != "PASV" or not lacks_external_address(support, address, session.peer):
         return verdict
     return evolve(verdict, cause=Cause.PRIVATE_ADVERTISED, address=address)
 

@@ -14,6 +14,7 @@ from zope.interface import implementer
 
 from twistftp.policy.diagnosis import Cause, Verdict
 from twistftp.policy.matching import EXACT, PeerMatch
+from twistftp.policy.proxying import NOBODY, Proxies
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.dtp import DataConnection
 from twistftp.transport.interfaces import DataConnectionFailed, IDataPort
@@ -43,6 +44,7 @@ class Lease:
     :param client: the client's address, folded (``wire.addresses.fold_address``).
     :param match: which other addresses its connection may come from.
     :param unused_timeout: seconds for which the port is held when neither client nor transfer command comes (P-DC-12).
+    :param proxies: the balancers of which PROXY headers are believed for it.
     :param range_text: the passive ports as the text of a failure names them.
     :param tls: the TLS of its session, if that has any. ``shares`` says whether the lease stands beside others of its address: then
         its connection must resume that session.
@@ -50,7 +52,7 @@ class Lease:
 
     __slots__ = (
         *("_connection", "_deadlines", "_listener", "_range_text", "_result", "_state", "_timeout", "_until"),
-        *("_knocked", "client", "failure", "foreign", "key", "match", "shares", "tls"),
+        *("_knocked", "client", "failure", "foreign", "key", "match", "proxies", "shares", "tls"),
     )
 
     def __init__(
@@ -61,10 +63,11 @@ class Lease:
         unused_timeout: float,
         range_text: str,
         match: PeerMatch = EXACT,
+        proxies: Proxies = NOBODY,
         tls: SessionTLS | None = None,
     ) -> None:
-        self.client, self.match, self.tls = client, match, tls
-        self.shares = shares_port(tls, match)
+        self.client, self.match, self.proxies, self.tls = client, match, proxies, tls
+        self.shares = shares_port(tls, match, proxies)
         self._knocked: Callable[[], object] | None = None
         self.key = match.network(client)  # what tells it from the other leases on its port
         self.failure: Verdict | None = None  # why nobody has come, once it has ended without
@@ -159,6 +162,8 @@ class Lease:
         return None
 
     def _why_nobody(self, seconds: float) -> Verdict:
+        if self.foreign in self.proxies:
+            return Verdict(Cause.HEADERLESS, port=self.port, address=self.foreign)
         if self.foreign:
             return Verdict(Cause.FOREIGN_PEER, port=self.port, address=self.foreign)
         return Verdict(Cause.NEVER_ARRIVED, port=self.port, seconds=seconds, range=self._range_text)
