@@ -89,7 +89,8 @@ def read(path: str | None, given: Mapping[Where, object] | None = None, place: P
             if site.name == other.name:
                 source.refuse(("site", number, "name"), site.name, "another site has this name; give each its own")
             if _collide(site, other):
-                source.refuse(("site", number, "port"), site.port, f"site {other.name!r} listens there already; change port or address")
+                rule = f"site {other.name!r} listens there already; change port or address, or give both host names, and the same implicit"
+                source.refuse(("site", number, "port"), site.port, rule)
     if len(ports) and all(port in {site.port for site in sites if not site.listen} for port in range(ports.low, ports.high + 1)):
         source.refuse(("firewall_support", "data_channel_port_range"), str(ports), "holds control ports alone; none is left for data")
     return evolve(settings, sites=sites)
@@ -97,7 +98,8 @@ def read(path: str | None, given: Mapping[Where, object] | None = None, place: P
 
 def _collide(one: SiteSettings, other: SiteSettings) -> bool:
     both = one.auto_start and other.auto_start and not one.listen and not other.listen
-    return both and one.port == other.port != 0 and one.address == other.address
+    is_same_host = one.host_name.lower() == other.host_name.lower() or one.tls.implicit is not other.tls.implicit
+    return both and one.port == other.port != 0 and one.address == other.address and is_same_host
 
 
 @frozen

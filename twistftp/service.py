@@ -19,7 +19,7 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 
-from twistftp.binding import CannotBind, CannotStart, Listen, close_ports, open_ports, port_numbers, range_text
+from twistftp.binding import CannotBind, CannotStart, Listen, close_ports, has_same_binding, open_ports, port_numbers, range_text
 from twistftp.configuration import ConfigurationError
 from twistftp.dynamic import system_range
 from twistftp.options import Options
@@ -144,9 +144,20 @@ class Server(MultiService):
         """
         Open the ports of a site.
 
+        Sites with host names may share them: then another site's are used, and nothing is opened.
+
         :raises CannotBind: one cannot be opened.
         """
+        for other in self.services:
+            is_other = other.site not in (None, site) and settings.host_name.lower() != other.settings.host_name.lower()
+            if is_other and other.ports and has_same_binding(settings, other.settings):
+                other.site.hosts.add(site)
+                return []
         return open_ports(self.reactor, self._listen, settings, site)
+
+    def heir(self, service: SiteService, hosts: Any) -> SiteService | None:
+        """Whoever of those that share a port (``VirtualHosts``) goes on when ``service`` leaves."""
+        return next((other for other in self.services if other is not service and other.site in hosts.sites), None)
 
     def reserve(self) -> None:
         """Keep the control ports out of the passive ports."""

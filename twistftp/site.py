@@ -37,6 +37,7 @@ from twistftp.transport.pool import PassivePool
 from twistftp.transport.resolver import Lookup, Resolver
 from twistftp.transport.source import SourcePort
 from twistftp.transport.tls import SiteTLS
+from twistftp.virtual_hosts import VirtualHosts
 from twistftp.wire.addresses import fold_address
 from twistftp.wire.replies import Reply
 
@@ -97,6 +98,7 @@ class FTPSite(FTPFactory):
         self.verdicts = Verdicts()
         self.logon_guard = LogonGuard(self)
         self.reception = Reception(self)
+        self.hosts = VirtualHosts(self)
         self.sessions: set[ServerPI] = set()
         self._per_address: Counter[str] = Counter()
         self._last_session = 0
@@ -153,11 +155,30 @@ class FTPSite(FTPFactory):
 
     def welcome(self, peer: str) -> Protocol:
         """A session for a client whose address is known, or a refusal."""
-        refused = self._refusal(peer)
+        site = self.hosts.default
+        refused = site._refusal(peer)
         if refused is not None:
             return Refusal(refused, self.deadlines)
+        return ServerPI(site, site.number_session(), peer)
+
+    def number_session(self) -> int:
+        """The number of a new session."""
         self._last_session += 1
-        return ServerPI(self, self._last_session, peer)
+        return self._last_session
+
+    def receive(self, control: ServerPI) -> Reply | None:
+        """
+        A session comes from another site on the same port, whose host name its client did not mean.
+
+        :return: why not, if there is no room for it here.
+        """
+        refused = self._refusal(control.peer)
+        if refused is None:
+            control.site.disconnected(control)
+            control.site = control.session.site = self
+            control.session.identifier = self.number_session()
+            self.connected(control)
+        return refused
 
     def _refusal(self, peer: str) -> Reply | None:
         limits = self.settings.limits

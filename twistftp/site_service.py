@@ -30,6 +30,9 @@ class Host(Protocol):
     def open_ports(self, settings: SiteSettings, site: Any) -> list[Any]:
         """Open the ports of a site, all or none; raises CannotBind."""
 
+    def heir(self, service: SiteService, hosts: Any) -> SiteService | None:
+        """Whoever of those that share a port (``VirtualHosts``) goes on when ``service`` leaves."""
+
     def reserve(self) -> None:
         """Keep the control ports out of the passive ports."""
 
@@ -87,8 +90,27 @@ class SiteService(Service):
     async def close(self) -> None:
         """Stop listening."""
         ports, self.ports = self.ports, []
-        await close_ports(ports)
+        hosts = self.site.hosts
+        hosts.remove(self.site)
+        await self._let_go(ports, hosts)
         self.server.reserve()
+
+    async def _let_go(self, ports: list[Any], hosts: Any) -> None:
+        """Close ports, unless other sites use them as well: then they become theirs."""
+        heir = self.server.heir(self, hosts)
+        if heir is None:
+            await close_ports(ports)
+        elif ports:
+            heir.inherit(ports)
+
+    def inherit(self, ports: list[Any]) -> None:
+        """Ports that this site has used as another's are its own from now on."""
+        for port in ports:
+            if getattr(port, "factory", None) is not None:
+                self.site.doStart()  # for the end of the port, which tells its factory
+                old, port.factory = port.factory, self.site
+                old.doStop()
+        self.ports = ports
 
     def start_line(self) -> str:
         """Who is served what, and where; the ports are those that a firewall must let through."""
@@ -142,6 +164,7 @@ class SiteService(Service):
         New ports first, so that there is no moment without. Where that cannot be (one port, all addresses instead of one), the
         old ones go first, and come back if the new ones cannot be had. :raises CannotBind: that is so.
         """
+        hosts = self.site.hosts
         try:
             ports, self.ports = self.server.open_ports(new, self.site), self.ports
         except CannotBind:
@@ -155,5 +178,6 @@ class SiteService(Service):
                 raise
         else:
             ports, self.ports = self.ports, ports
-            await close_ports(ports)
+            hosts.remove(self.site)
+            await self._let_go(ports, hosts)
         self.server.reserve()

@@ -32,8 +32,13 @@ class _Handshake:
         """The control connection is encrypted."""
         session = self._session
         session.site.deadlines.forget(self)
-        if session.tls is not None:
-            session.tls.control_is_secure(connection)
+        if session.tls is None:
+            return
+        session.tls.control_is_secure(connection)
+        name = session.tls.server_name
+        site = session.site.hosts.find(name) if name and not session.host else None
+        if site is not None and site is not session.site and (refused := site.receive(session.control)) is not None:
+            session.control.close(refused)
 
     def failed(self, reason: str) -> None:
         """It will not be; there is no way back to clear text (PROTOCOL P-AUTH-7)."""
@@ -58,9 +63,10 @@ def begin_tls(session: Session, *, is_private: bool = False) -> None:
         site.tls,
         session.peer,
         site.pool.neighbours,
-        rule=lambda: site.settings.tls.session,
+        rule=lambda: session.site.settings.tls.session,
         user=lambda: session.user,
         timeout=lambda: site.settings.limits.data_channel_timeout,
+        for_name=site.hosts.tls_of if len(site.hosts.sites) > 1 else None,
     )
     tls.is_private = is_private
     transport = SecureTransport(control, tls.begin_control)

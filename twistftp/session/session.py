@@ -60,6 +60,9 @@ class Control(Protocol):
     def use_transport(self, transport: Any) -> None:
         """Write there from now on."""
 
+    def close(self, reply: Reply) -> None:
+        """End the connection, with this for a last reply."""
+
 
 class Session:
     """

@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from twistftp.policy.tls import TLSSettings
 from twistftp.transport.certificates import Identity, load_authorities, load_identity, make_identity
 
-__all__ = ["SiteTLS"]
+__all__ = ["ForName", "SiteTLS"]
 
 _LOOK_AGAIN = 1.0  # seconds between two looks at the files
 _VERSIONS = {"1.0": SSL.TLS1_VERSION, "1.1": SSL.TLS1_1_VERSION, "1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
@@ -88,7 +88,6 @@ class SiteTLS:
         self._authorities = load_authorities(settings.client_ca) if settings.client_ca else []
         self.identity = make_identity(names) if settings.self_signed else load_identity(settings.certificate, settings.private_key)
         self._full = self._full_context(self.identity)
-        self.for_name: ForName | None = None  # finds the site of a server name (SNI), where several share a port
 
     # Certificates
 
@@ -163,11 +162,10 @@ class SiteTLS:
 
     def _server_name(self, connection: SSL.Connection) -> None:
         """The client names a host: if that is another site's on this port, its certificate is shown (PROTOCOL P-TLS-6)."""
-        name = connection.get_servername()
-        if name and self.for_name is not None:
-            other = self.for_name(name.decode("ascii", "replace"))
-            if other is not None and other is not self:
-                connection.set_context(other._full)
+        name, for_name = connection.get_servername(), connection.get_app_data()
+        other: SiteTLS | None = for_name(name.decode("ascii", "replace")) if name and for_name is not None else None
+        if other is not None and other is not self:
+            connection.set_context(other._full)
 
     def session_context(self) -> SSL.Context:
         """
@@ -183,10 +181,15 @@ class SiteTLS:
         context.set_timeout(_SESSION_SECONDS)
         return context
 
-    def full(self, context: SSL.Context, *, is_data: bool) -> SSL.Connection:
-        """A connection of a session that shows the site's certificate. On data connections the client need not show its own again."""
+    def full(self, context: SSL.Context, *, is_data: bool, for_name: ForName | None = None) -> SSL.Connection:
+        """
+        A connection of a session that shows the site's certificate. On data connections the client need not show its own again.
+
+        :param for_name: finds the site of a server name (SNI), where several share a port.
+        """
         connection = SSL.Connection(context, None)
         connection.set_context(self._full)
+        connection.set_app_data(for_name)
         mode = _VERIFY[self.settings.client_certificates]
         if mode:
             connection.set_verify(SSL.VERIFY_PEER if is_data else mode)

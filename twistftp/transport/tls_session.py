@@ -16,7 +16,7 @@ from typing import Any
 from OpenSSL import SSL
 
 from twistftp.policy.diagnosis import Cause
-from twistftp.transport.tls import SiteTLS
+from twistftp.transport.tls import ForName, SiteTLS
 from twistftp.wire.client_hello import Offer, offer_of
 
 __all__ = ["Neighbours", "SessionTLS", "resumed"]
@@ -86,10 +86,12 @@ class SessionTLS:
     :param rule: gives ``off``, ``auto`` or ``require``, as the site has it now.
     :param user: gives the name of who is logged in.
     :param timeout: gives the seconds for a handshake.
+    :param for_name: finds the certificate for a server name (SNI), where several sites share a port.
     """
 
     __slots__ = (
         *("_context", "_has_one_use_tickets", "_is_tainted", "_neighbours", "_resumptions", "_rule", "_site", "client", "description"),
+        *("_for_name", "server_name"),
         *("is_control_secure", "is_private", "may_share", "peer_certificate", "timeout", "user"),
     )
 
@@ -101,7 +103,9 @@ class SessionTLS:
         rule: Callable[[], str] = lambda: "auto",
         user: Callable[[], str] = lambda: "",
         timeout: Callable[[], float] = lambda: 30.0,
+        for_name: ForName | None = None,
     ) -> None:
+        self._for_name = for_name
         self._site, self._neighbours, self._rule, self.user, self.timeout = site, neighbours, rule, user, timeout
         self._context = site.session_context()
         self.client = client
@@ -111,6 +115,7 @@ class SessionTLS:
         self._has_one_use_tickets = False
         self.may_share = False
         self._is_tainted = False
+        self.server_name = ""  # SNI
         self.description = ""  # protocol and cipher of the control connection
         self.peer_certificate: Any = None
         neighbours.add(self)
@@ -132,7 +137,7 @@ class SessionTLS:
         return connection
 
     def _full(self, hello: bytes, *, is_data: bool) -> SSL.Connection:
-        connection = self._site.full(self._context, is_data=is_data)
+        connection = self._site.full(self._context, is_data=is_data, for_name=self._for_name)
         connection.bio_write(hello)
         return connection
 
@@ -149,6 +154,7 @@ class SessionTLS:
 
     def control_is_secure(self, connection: SSL.Connection) -> None:
         """The control connection's handshake is done."""
+        self.server_name = (connection.get_servername() or b"").decode("ascii", "replace")
         self.description = f"{connection.get_protocol_version_name()} {connection.get_cipher_name()}"
         self.peer_certificate = connection.get_peer_certificate(as_cryptography=True) if self._site.settings.client_ca else None
         self._neighbours.gave_ticket(self)

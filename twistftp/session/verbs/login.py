@@ -193,6 +193,9 @@ def reinitialize(session: Session, _: None) -> Reply:
     """The session is as freshly connected: under TLS it goes back to clear text, and the client must AUTH again (PROTOCOL P-REIN-1)."""
     if session.is_secure and session.site.settings.tls.implicit:
         return Reply.of(502, "REIN is not possible on an implicit TLS connection; connect again.")
+    default = session.site.hosts.default
+    if default is not session.site and (refused := default.receive(session.control)) is not None:
+        return refused  # type: ignore[no-any-return]
     session.reinitialize()
     session.control.restart_login_clock()
     if session.is_secure:
@@ -222,9 +225,13 @@ def host(session: Session, name: str) -> Reply:
     except ValueError:
         if not _is_host_name(name):
             return Reply.of(501, "Syntax: HOST <name> (a host name without a port, or an address).")
-        own = session.site.settings.host_name
-        if own and name.lower().rstrip(".") != own.lower().rstrip("."):
+        site = session.site.hosts.find(name)
+        if site is None:
             return Reply.of(504, "This host is not served here.")
+        if session.tls is not None and session.tls.server_name and session.site.hosts.find(session.tls.server_name) is not site:
+            return Reply.of(504, f"TLS was begun with {cleaned(session.tls.server_name, 128)}; connect again to name another host.")
+        if site is not session.site and (refused := site.receive(session.control)) is not None:
+            return refused  # type: ignore[no-any-return]
     else:
         if literal != name and ":" not in address:  # without brackets IPv6 is accepted too: lftp sends it so
             return Reply.of(501, "Syntax: HOST [<IPv6 address>] or HOST <IPv4 address>.")
