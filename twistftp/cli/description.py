@@ -12,7 +12,7 @@ from twistftp.accounts.user_book import load_users
 from twistftp.binding import where
 from twistftp.policy.channels import PortRange
 from twistftp.policy.firewall_support import INTERNAL_NETWORKS
-from twistftp.policy.settings import ServerSettings, SiteSettings
+from twistftp.policy.settings import ServerSettings, SiteSettings, TLSSettings
 
 __all__ = ["describe_server"]
 
@@ -37,6 +37,7 @@ def _site(site: SiteSettings) -> Iterator[str]:
     if balancers := site.firewall_support.proxy_from:
         yield f"connections from {', '.join(map(str, balancers))} must begin with a PROXY header, and are those of the clients that it names"
     yield _users(site)
+    yield from _tls(site.tls)
     yield from _passive(site)
     yield _active(site)
     limits = site.limits
@@ -59,6 +60,32 @@ def _users(site: SiteSettings) -> str:
     names = ", ".join(authentication.anonymous_names)
     anonymous = f"anonymous users ({names}) may read" if authentication.anonymous else "anonymous users are refused"
     return f"{anonymous}; {named}"
+
+
+_CONTROL = {
+    "allow": "clients may ask for it (AUTH TLS)",
+    "require": "nobody logs in without it",
+    "require-credentials": "name and password need it; a client may end it after the login (CCC)",
+}
+_DATA = {"allow": "as the client wants (PROT)", "require": "always encrypted", "deny": "never encrypted"}
+_RESUMED = {
+    "off": "need not resume the control connection's TLS session",
+    "auto": "must resume the control connection's TLS session once a client has done so",
+    "require": "must resume the control connection's TLS session",
+}
+
+
+def _tls(tls: TLSSettings) -> Iterator[str]:
+    if not tls.is_on:
+        yield "TLS: none, for there is no certificate; names, passwords and files travel in clear text"
+        return
+    certificate = "a self-signed certificate, new at each start" if tls.self_signed else f"the certificate {tls.certificate}"
+    way = "from the first octet (implicit)" if tls.implicit else _CONTROL[tls.control_channel]
+    yield f"TLS: {way}; with {certificate}, from version {tls.minimum_version}"
+    yield f"TLS: data connections are {_DATA[tls.data_channel]}, and {_RESUMED[tls.session]}"
+    if tls.client_certificates != "ignore":
+        need = "must" if tls.client_certificates == "require" else "may"
+        yield f"TLS: clients {need} show a certificate issued by {tls.client_ca}; the user whom it names needs no password"
 
 
 def _passive(site: SiteSettings) -> Iterator[str]:
