@@ -34,7 +34,7 @@ def dispatch(session: Session, command: Command, argument: bytes) -> Reply | Cor
     :return: the reply, or a coroutine of it when the handler has to wait.
     :raises Exception: what the handler raises; ``failures`` turns it into a reply.
     """
-    if command.needs is Needs.LOGIN and session.login is not Login.DONE:
+    if session.login is not Login.DONE and command.needs is Needs.LOGIN:
         return _NOT_LOGGED_IN
     if command.keeps is not _KEEPS_ALL and (session.restart or session.rename_from is not None):
         session.forget_pending(command.keeps)

@@ -95,7 +95,7 @@ class ServerPI(Protocol):
         """Octets from the client, cut anywhere."""
         if self._is_closing:
             return
-        if self.session.login is Login.NONE and data[:1] == _TLS_RECORD and self._intake.is_empty:
+        if data[:1] == _TLS_RECORD and self.session.login is Login.NONE and self._intake.is_empty:
             self._abort()
             return
         self._patience.idle_since = self.site.deadlines.seconds()
@@ -207,11 +207,11 @@ class ServerPI(Protocol):
         except Exception as error:
             self._finish(self._reply_to(error))
             return
-        if isinstance(result, Deferred):
+        if isinstance(result, Reply):
+            self._finish(result)
+        else:
             self._running = result
             result.addCallbacks(self._finish, self._failed)
-        else:
-            self._finish(result)
 
     def _failed(self, failure: Failure) -> None:
         self._finish(self._reply_to(failure.value, failure))
