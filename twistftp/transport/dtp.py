@@ -98,7 +98,12 @@ class DataConnection:
     def send_file(self, file: Any, offset: int, count: int) -> Deferred[None] | None:
         """Send a part of a file, then FIN; see :class:`IDataConnection`."""
         transport = self._transport
-        if count > SMALL and file.descriptor is not None and isinstance(transport, DirectIO) and HAS_SENDFILE and not transport.TLS:
+        if not isinstance(transport, DirectIO) or transport.TLS:
+            return self.send(FileSource(file, offset, count))
+        if count <= SMALL:
+            data = file.read_at(offset, count)
+            return self._send_whole(data) if type(data) is bytes and len(data) == count else self.send(FileSource(file, offset, count, data))
+        if HAS_SENDFILE and file.descriptor is not None:
             return self._send(SendfileSender(self, transport, file, offset, count))
         return self.send(FileSource(file, offset, count))
 
@@ -161,11 +166,25 @@ class DataConnection:
     # The course of a send
 
     def _send(self, sender: Sender) -> Deferred[None] | None:
+        self._begin()
+        self._sender = sender
+        sender.start()
+        return self._outcome()
+
+    def _send_whole(self, data: bytes) -> Deferred[None] | None:
+        """All there is, in one write and the FIN behind it: what the kernel does not take of it waits in the transport's buffer."""
+        self._begin()
+        self.octets = len(data)
+        self._transport.write_more(data)
+        self.written()
+        return self._outcome()
+
+    def _begin(self) -> None:
         if self._phase is not _Phase.UNUSED:
             raise self._error or DataConnectionFailed(Verdict(Cause.LOST, octets=self.octets))
         self._phase = _Phase.SENDING
-        self._sender = sender
-        sender.start()
+
+    def _outcome(self) -> Deferred[None] | None:
         if self._phase in _IN_TRANSFER:
             self._result = Deferred(self._cancelled)
             self._still_since = now = self._deadlines.seconds()
