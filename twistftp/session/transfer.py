@@ -70,7 +70,8 @@ class Transfer:
         """The data connection; the wait for it ends early by :meth:`abort`."""
         session = self._session
         try:
-            self.connection = await settled(self._port.connection(session.site.settings.limits.data_channel_timeout))
+            connection = self._port.connection(session.site.settings.limits.data_channel_timeout)
+            self.connection = await connection if isinstance(connection, Deferred) else connection
         except (DataConnectionFailed, CancelledError):
             if self._ended_by is not None:
                 raise DataConnectionFailed(self._why_not(self._ended_by)) from None
