@@ -143,7 +143,7 @@ class DirectPort(tcp.Port):
         """Take the connections that wait."""
         for _ in range(self.accepts):
             try:
-                descriptor, address = self.socket._accept()  # type: ignore[attr-defined]  # accept() looks up twice what is known here
+                descriptor, address = self.socket._accept()  # type: ignore[union-attr]  # accept() looks up twice what is known here
                 skt = socket.socket(self.addressFamily, self.socketType, 0, descriptor)
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
