@@ -34,7 +34,7 @@ def dispatch(session: Session, command: Command, argument: bytes) -> Reply | Cor
     :return: the reply, or a coroutine of it when the handler has to wait.
     :raises Exception: what the handler raises; ``failures`` turns it into a reply.
     """
-    if session.login is not Login.DONE and command.needs is Needs.LOGIN:
+    if session.login is not _LOGGED_IN and command.needs is Needs.LOGIN:
         return _NOT_LOGGED_IN
     if command.keeps is not _KEEPS_ALL and (session.restart or session.rename_from is not None):
         session.forget_pending(command.keeps)
@@ -46,6 +46,7 @@ def dispatch(session: Session, command: Command, argument: bytes) -> Reply | Cor
     return result
 
 
+_LOGGED_IN = Login.DONE  # to look a member of an Enum up takes as long as a call
 _KEEPS_ALL = Keeps.RENAME | Keeps.RESTART
 
 

@@ -181,7 +181,7 @@ class ServerPI(Protocol):
 
     def _run_line(self, line: bytes | Oversize) -> None:
         started = self._patience.idle_since
-        if isinstance(line, Oversize):
+        if not isinstance(line, bytes):
             self._command = (None, b"", started)
             self._finish(LINE_TOO_LONG)
             return

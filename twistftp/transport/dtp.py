@@ -7,7 +7,6 @@ Not here: how octets get in (``sending``), where connections come from (``leases
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -29,7 +28,9 @@ LINGER = 5.0
 """Seconds that the client has for its FIN after ours (PROTOCOL P-TIME-7)."""
 
 
-class _Phase(Enum):
+class _Phase:
+    """Where a connection is. No ``Enum``: to look up one of its members takes as long as a call, and this is asked at every step."""
+
     UNUSED = "no transfer has begun; nothing is read"
     SENDING = "a sender is at work"
     FINISHING = "the sender is done; the last octets and the FIN are on their way to the kernel"
