@@ -7,6 +7,7 @@ Not here: certificates, handshakes and sessions of TLS (``transport.tls``), and 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from attrs import Attribute, field, frozen
@@ -83,7 +84,7 @@ class TLSSettings:
         """Whether there is a certificate, and so TLS."""
         return bool(self.certificate) or self.self_signed
 
-    @property
+    @cached_property
     def is_strict(self) -> bool:
         """Whether anything must be encrypted."""
         return self.control_channel == "require" or self.data_channel == "require"

@@ -37,11 +37,11 @@ def dispatch(session: Session, command: Command, argument: bytes) -> Reply | Cor
     :return: the reply, or a coroutine of it when the handler has to wait.
     :raises Exception: what the handler raises; ``failures`` turns it into a reply.
     """
-    if command.needs is Needs.LOGIN:
-        if session.login is not Login.DONE:
+    if session.login is not _LOGGED_IN:
+        if command.needs is Needs.LOGIN:
             return TLS_FIRST if session.site.settings.tls.is_login_refused(is_secure=session.is_secure) else _NOT_LOGGED_IN
-        if session.site.settings.tls.is_strict and (refused := _unprotected(session, command)) is not None:
-            return refused
+    elif session.site.settings.tls.is_strict and (refused := _unprotected(session, command)) is not None:
+        return refused
     if command.keeps is not _KEEPS_ALL and (session.restart or session.rename_from is not None):
         session.forget_pending(command.keeps)
     try:
@@ -55,11 +55,12 @@ def dispatch(session: Session, command: Command, argument: bytes) -> Reply | Cor
 def _unprotected(session: Session, command: Command) -> Reply | None:
     """What a command is answered that must not be given, or carried out, in clear text (PROTOCOL P-PROT-5)."""
     tls = session.site.settings.tls
-    if tls.is_command_refused(is_secure=session.is_secure, was_secure=session.tls is not None):
+    if command.needs is Needs.LOGIN and tls.is_command_refused(is_secure=session.is_secure, was_secure=session.tls is not None):
         return TLS_FIRST
     return _PROTECT if command.is_transfer and tls.is_transfer_refused(is_protected=session.is_protected) else None
 
 
+_LOGGED_IN = Login.DONE  # to look a member of an Enum up takes as long as a call
 _KEEPS_ALL = Keeps.RENAME | Keeps.RESTART
 
 

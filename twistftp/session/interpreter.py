@@ -101,7 +101,7 @@ class ServerPI(Introducible):
         """Octets from the client, cut anywhere."""
         if self._is_closing:
             return
-        if self.session.login is Login.NONE and data[:1] == _TLS_RECORD and self._intake.is_empty:
+        if data[:1] == _TLS_RECORD and self.session.login is Login.NONE and self._intake.is_empty:
             self.abort()
             return
         self._patience.idle_since = self.site.deadlines.seconds()
@@ -187,7 +187,7 @@ class ServerPI(Introducible):
 
     def _run_line(self, line: bytes | Oversize) -> None:
         started = self._patience.idle_since
-        if isinstance(line, Oversize):
+        if not isinstance(line, bytes):
             self._command = (None, b"", started)
             self._finish(LINE_TOO_LONG)
             return
@@ -213,11 +213,11 @@ class ServerPI(Introducible):
         except Exception as error:
             self._finish(self._reply_to(error))
             return
-        if isinstance(result, Deferred):
+        if isinstance(result, Reply):
+            self._finish(result)
+        else:
             self._running = result
             result.addCallbacks(self._finish, self._failed)
-        else:
-            self._finish(result)
 
     def _failed(self, failure: Failure) -> None:
         self._finish(self._reply_to(failure.value, failure))

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from twisted.internet.defer import Deferred
+
 from twistftp.session.session import Session
 from twistftp.session.transfer import settled
 from twistftp.storage.failures import NotFound
@@ -30,7 +32,8 @@ async def on_existing(session: Session, text: str, operation: Callable[[Path], A
     """
     path = resolve(session.cwd, text)
     try:
-        return path, await settled(operation(path))
+        found = operation(path)
+        return path, await found if isinstance(found, Deferred) else found
     except NotFound:
         trimmed = text.rstrip(" ")
         if trimmed == text or not trimmed:

@@ -73,10 +73,12 @@ class Transfer:
         """
         session = self._session
         try:
-            connecting = self._port.connection(session.site.settings.limits.data_channel_timeout)
-            if session.is_protected and hasattr(self._port, "when_knocked"):
-                self._port.when_knocked(lambda: self.begin(opening))
-            self.connection = await settled(connecting)
+            connection = self._port.connection(session.site.settings.limits.data_channel_timeout)
+            if isinstance(connection, Deferred):
+                if session.is_protected and hasattr(self._port, "when_knocked"):
+                    self._port.when_knocked(lambda: self.begin(opening))
+                connection = await connection
+            self.connection = connection
         except (DataConnectionFailed, CancelledError):
             if self._ended_by is not None:
                 raise DataConnectionFailed(self._why_not(self._ended_by)) from None

@@ -7,7 +7,6 @@ Not here: how octets get in (``sending``), where connections come from (``leases
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -30,7 +29,9 @@ LINGER = 5.0
 """Seconds that the client has for its FIN after ours (PROTOCOL P-TIME-7)."""
 
 
-class _Phase(Enum):
+class _Phase:
+    """Where a connection is. No ``Enum``: to look up one of its members takes as long as a call, and this is asked at every step."""
+
     UNUSED = "no transfer has begun; nothing is read"
     SENDING = "a sender is at work"
     FINISHING = "the sender is done; the last octets and the FIN are on their way to the kernel"
@@ -112,7 +113,12 @@ class DataConnection:
     def send_file(self, file: Any, offset: int, count: int) -> Deferred[None] | None:
         """Send a part of a file, then FIN; see :class:`IDataConnection`."""
         transport = self._transport
-        if count > SMALL and file.descriptor is not None and HAS_SENDFILE and self._direct and not self.is_private:
+        if not self._direct:
+            return self.send(FileSource(file, offset, count))
+        if count <= SMALL:
+            data = file.read_at(offset, count)
+            return self._send_whole(data) if type(data) is bytes and len(data) == count else self.send(FileSource(file, offset, count, data))
+        if HAS_SENDFILE and file.descriptor is not None and not self.is_private:
             return self._send(SendfileSender(self, transport, file, offset, count))
         return self.send(FileSource(file, offset, count))
 
@@ -186,11 +192,25 @@ class DataConnection:
     # The course of a send
 
     def _send(self, sender: Sender) -> Deferred[None] | None:
+        self._begin()
+        self._sender = sender
+        sender.start()
+        return self._outcome()
+
+    def _send_whole(self, data: bytes) -> Deferred[None] | None:
+        """All there is, in one write and the FIN behind it: what the kernel does not take of it waits in the transport's buffer."""
+        self._begin()
+        self.octets = len(data)
+        self._transport.write_more(data)
+        self.written()
+        return self._outcome()
+
+    def _begin(self) -> None:
         if self._phase is not _Phase.UNUSED:
             raise self.error or DataConnectionFailed(Verdict(Cause.LOST, octets=self.octets))
         self._phase = _Phase.SENDING
-        self._sender = sender
-        sender.start()
+
+    def _outcome(self) -> Deferred[None] | None:
         if self._phase in _IN_TRANSFER:
             self._result = Deferred(self._cancelled)
             self._still_since = now = self._deadlines.seconds()

@@ -7,7 +7,6 @@ Not here: choosing the port (``pool``), recognizing the connection (``passive``)
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
@@ -29,7 +28,9 @@ SOON = 3.0
 """Seconds within which a client that can reach the port does so: a SYN that was lost is sent again after one."""
 
 
-class _State(Enum):
+class _State:
+    """Where a lease is. No ``Enum``, as in ``dtp``."""
+
     OFFERED = "the client knows the port; neither it nor a transfer command has come"
     AWAITED = "a transfer command waits for the client"
     ARRIVED = "the client has connected; no transfer command has come"

@@ -101,6 +101,7 @@ class PassivePool:
         self._connections: set[DataConnection | Herald] = set()
         self._arrivals: set[Arrival] = set()
         self._idle_at = 0.0
+        self._is_watched = False  # whether the deadlines will ask
         self._is_looking = False
         self._quiet_until = 0.0  # before that, no line about a stranger
         self._emptied: Deferred[None] | None = None
@@ -251,7 +252,9 @@ class PassivePool:
         self._open.tidy(listener)
         if not self.active_leases and self._open:
             self._idle_at = self.deadlines.seconds() + IDLE
-            self.deadlines.watch(self, self._idle_at)
+            if not self._is_watched:
+                self._is_watched = True
+                self.deadlines.watch(self, self._idle_at)
 
     # Waiting
 
@@ -294,6 +297,7 @@ class PassivePool:
     def expire(self, now: float) -> float | None:
         """Close the warm ports when nobody has wanted any for a while."""
         if self.active_leases or not self._open:
+            self._is_watched = False
             return None
         if now < self._idle_at:
             return self._idle_at
@@ -303,6 +307,7 @@ class PassivePool:
     def trim(self) -> None:
         """Close all ports that carry no lease."""
         self.deadlines.forget(self)
+        self._is_watched = False
         self._open.trim()
 
     def close(self) -> Deferred[None]:

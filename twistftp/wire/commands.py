@@ -98,6 +98,7 @@ class CommandTable(Mapping[str, Command]):
                 if command.verb in self._commands:
                     raise ValueError(f"{command.verb} is declared twice")
                 self._commands[command.verb] = command
+        self.get = self._commands.get  # type: ignore[method-assign]  # the dictionary's own: every line goes through it
 
     def __getitem__(self, verb: str) -> Command:
         return self._commands[verb]
@@ -107,10 +108,6 @@ class CommandTable(Mapping[str, Command]):
 
     def __len__(self) -> int:
         return len(self._commands)
-
-    def get(self, verb: str, default: Any = None) -> Any:
-        """The command of a verb; a plain dictionary look-up, because every line goes through it."""
-        return self._commands.get(verb, default)
 
 
 def masked(command: Command | None, verb: str, argument: bytes, *, expecting_password: bool = False) -> str:
