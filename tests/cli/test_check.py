@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import trustme
 from click.testing import CliRunner, Result
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -61,6 +63,27 @@ class CheckTests(SynchronousTestCase):
         result = self.check(section.format("users"))
         line = f'twistftp check: {self.path}: [site.authentication] users_file = "users": line 1: must be NAME:HASH\n'
         self.assertEqual((1, line), (result.exit_code, result.output))
+
+    def test_certificate(self) -> None:
+        """P-TLS-8: a certificate that ends soon is warned of; files that are not there or do not belong together are refused."""
+        section = "[[site]]\nroot = 'pub'\n[site.tls]\ncertificate = 'cert.pem'\nprivate_key = 'key.pem'\n"
+        result = self.check(section)
+        line = f'twistftp check: {self.path}: [site.tls] certificate = "{self.directory.absolute() / "cert.pem"}": no such file or directory\n'
+        self.assertEqual((1, line), (result.exit_code, result.output))
+        authority, now = trustme.CA(), datetime.now(UTC)
+        for days, words in ((400, ""), (10, "expires on"), (-1, "has expired on")):
+            issued = authority.issue_cert("ftp.example.org", not_after=now + timedelta(days=days, hours=1))
+            issued.cert_chain_pems[0].write_to_path(str(self.directory / "cert.pem"))
+            issued.private_key_pem.write_to_path(str(self.directory / "key.pem"))
+            result = self.check(section)
+            self.assertEqual(0, result.exit_code, result.output)
+            self.assertEqual(bool(words), "warning: certificate" in result.output)
+            self.assertIn(words, result.output)
+        authority.issue_cert("x").private_key_pem.write_to_path(str(self.directory / "key.pem"))
+        result = self.check(section)
+        self.assertEqual((1, True), (result.exit_code, "does not belong to the certificate" in result.output), result.output)
+        (self.directory / "key.pem").write_text("no key")
+        self.assertIn("holds no private key in PEM form", self.check(section).output)
 
     def test_bad(self) -> None:
         """What the server would refuse is refused with the same line, and status 1."""

@@ -5,6 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twistftp.cli.description import describe_server
 from twistftp.policy.channels import PortRange
 from twistftp.policy.settings import Authentication, FirewallSupport, Limits, ServerSettings, SiteFirewallSupport, SiteSettings
+from twistftp.policy.tls import TLSSettings
 
 LINUX = PortRange(32768, 60999)
 
@@ -27,6 +28,7 @@ class DescriptionTests(SynchronousTestCase):
             "  serves /srv/ftp, for reading\n"
             "  listens on port 2121 of all addresses\n"
             "  anonymous users (anonymous, ftp) may read; there are no users with names\n"
+            "  TLS: none, for there is no certificate; names, passwords and files travel in clear text\n"
             "  passive mode: clients are told the address they connected to\n"
             "  passive mode: a data connection must come from the client's own address\n"
             "  active mode: connects to the client's own address alone, from port 20 where permitted, else any port\n"
@@ -49,6 +51,16 @@ class DescriptionTests(SynchronousTestCase):
         self.assertIn("clients inside (private, link-local and loopback networks) are told the local address and ports\n", text)
         self.assertIn("clients inside (10.1.0.0/16) are", with_support(external_address="203.0.113.7", internal_networks=("10.1.0.0/16",)))
         self.assertNotIn("clients inside", with_support(external_address="203.0.113.7", internal_networks=()))
+
+    def test_tls(self) -> None:
+        """What is encrypted, by which certificate, and what that asks of clients."""
+        files = {"certificate": "/etc/c.pem", "private_key": "/etc/k.pem"}
+        text = describe(SiteSettings("/", tls=TLSSettings(**files, control_channel="require", data_channel="require", session="require")))
+        self.assertIn("TLS: nobody logs in without it; with the certificate /etc/c.pem, from version 1.2\n", text)
+        self.assertIn("data connections are always encrypted, and must resume the control connection's TLS session\n", text)
+        text = describe(SiteSettings("/", tls=TLSSettings(self_signed=True, implicit=True, client_certificates="require", client_ca="/etc/ca.pem")))
+        self.assertIn("TLS: from the first octet (implicit); with a self-signed certificate, new at each start", text)
+        self.assertIn("clients must show a certificate issued by /etc/ca.pem", text)
 
     def test_data_connections(self) -> None:
         """Whose data connections are taken and made."""

@@ -129,7 +129,7 @@ class SiteTLS:
     def trouble(self) -> str:
         """What is or will soon be wrong with the certificate's dates; ``""`` if nothing is."""
         trouble = self.identity.trouble(datetime.now(UTC))
-        return f"certificate {self.settings.certificate or '(self-signed)'}: {trouble}" if trouble else ""
+        return f"certificate {self.settings.certificate or '(self-signed)'} {trouble}" if trouble else ""
 
     def _stamps(self) -> tuple[Any, ...]:
         stamps: list[Any] = []
