@@ -3,8 +3,8 @@ TLS of one session: whose data connection is this? The session that it resumes t
 
 Not here: what OpenSSL is told (``tls``), moving octets (``secure``), ports and leases (``pool``, ``passive``).
 
-Every session has a context of its own, and OpenSSL seals the tickets of a context with keys that no other has. A connection
-without a certificate can do nothing but resume; so one made from a session's context, tried on a ClientHello, goes on if the
+Every session has a session id context of its own, which OpenSSL seals into its tickets, and it resumes none that holds another. A
+connection without a certificate can do nothing but resume; so one with a session's context, tried on a ClientHello, goes on if the
 ClientHello resumes that session, and fails at once, for a twentieth of a handshake's cost, if it does not.
 """
 
