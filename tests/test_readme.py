@@ -8,7 +8,7 @@ from pathlib import Path
 import trustme
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.readme import verbs_table
+from tests.support.readme import verbs_table, verdicts_table
 from twistftp.options import Options
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -20,6 +20,10 @@ class ReadmeTests(SynchronousTestCase):
     def test_verbs(self) -> None:
         """The table of verbs is that of the declarations."""
         self.assertIn(verbs_table(), README)
+
+    def test_verdicts(self) -> None:
+        """P-TEXT-11 and others: docs/firewalls.md explains every cause for which a data connection can fail, in the words of the code."""
+        self.assertIn(verdicts_table(), (Path(__file__).parent.parent / "docs" / "firewalls.md").read_text("utf-8"))
 
     def test_options(self) -> None:
         """Each option of ours is in the README, and the README names none that there is not."""
