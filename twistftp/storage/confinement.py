@@ -74,6 +74,10 @@ class Directory:
         """What a symbolic link holds. :raises OSError: as ``readlink(2)``."""
         return os.readlink(self.prefix + name, dir_fd=self.descriptor)
 
+    def own_status(self) -> os.stat_result:
+        """What the system knows of the directory itself. :raises OSError: as ``fstat(2)``."""
+        return os.lstat(self.prefix) if self.descriptor is None else os.fstat(self.descriptor)
+
     def few_names(self, limit: int) -> list[str] | None:
         """The names of what is in it, unless it is itself larger than ``limit`` octets: then ``None``. :raises OSError: as ``opendir(3)``."""
         if self.descriptor is None or os.fstat(self.descriptor).st_size > limit:

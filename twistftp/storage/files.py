@@ -20,6 +20,7 @@ from twistftp.storage.confinement import Confinement
 from twistftp.storage.failures import IsADirectory, NotAPlainFile, from_os_error
 from twistftp.storage.holding import Held, InThread, in_thread
 from twistftp.storage.interfaces import IOpenFile
+from twistftp.storage.locking import is_locked
 
 __all__ = ["LocalFile", "open_local_file", "open_plain"]
 
@@ -84,6 +85,11 @@ class LocalFile(Held):
     def descriptor(self) -> int | None:
         """The number for ``sendfile``; ``None`` once it is closed."""
         return None if self._is_closed else self._number
+
+    @property
+    def is_being_uploaded(self) -> bool:
+        """As in ``IOpenFile``."""
+        return not self._is_closed and is_locked(self._number)
 
     def read_at(self, offset: int, count: int) -> bytes | Deferred[bytes]:
         """As in ``IOpenFile``; fewer octets than asked for only at the end. :raises ValueError: it is closed."""
