@@ -51,6 +51,7 @@ def makeService(options: Options) -> Server:
 
     # SIGHUP leaves checkers alone whose strings are as they were: some hold state, and a chroot hides their plugins.
     checkers = cache(make_checkers)
+
     def make_portal(site: SiteSettings) -> Any:
         return build_portal(site.authentication, Confinement(site.root), checkers(site.authentication.strcred))
 

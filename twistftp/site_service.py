@@ -92,8 +92,11 @@ class SiteService(Service):
         settings, passive = self.settings, self.server.settings.firewall_support.data_channel_port_range
         authentication = settings.authentication
         kinds = ", ".join(dict.fromkeys(text.partition(":")[0] for text in authentication.strcred))
-        who = [*(["anonymous users"] if authentication.anonymous else []), *([f"named users ({kinds})"] if kinds else [])]
-        access = f"{' and '.join(who)} may read" if who else "nobody may log in, since anonymous access is off and there is no --auth"
+        who = [
+            *(["anonymous users may read"] if authentication.anonymous else []),
+            *([f"named users ({kinds}) may read and write"] if kinds else []),
+        ]
+        access = ", ".join(who) if who else "nobody may log in, since anonymous access is off and there is no --auth"
         place = where(settings, self.ports)
         return f"{settings.name}: serving {settings.root} on {place}; passive ports {range_text(passive)}; {access}"
 

@@ -17,6 +17,7 @@ import attrs
 from attrs import Attribute, field, frozen
 
 from twistftp.policy.channels import PortRange
+from twistftp.policy.file_handling import FileHandling
 from twistftp.policy.firewall_support import FirewallSupport, SiteFirewallSupport
 from twistftp.policy.rules import BadSetting, is_host_name, port_number
 
@@ -24,6 +25,7 @@ __all__ = [
     "Authentication",
     "BadSetting",
     "DirectoryBrowse",
+    "FileHandling",
     "FirewallSupport",
     "Limits",
     "Logging",
@@ -182,6 +184,7 @@ class SiteSettings:
     authentication: Authentication = Authentication()
     limits: Limits = Limits()
     logon_attempts: LogonAttempts = LogonAttempts()
+    file_handling: FileHandling = FileHandling()
     directory_browse: DirectoryBrowse = DirectoryBrowse()
     messages: Messages = Messages()
     logging: Logging = Logging()

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
+from twistftp.session.failures import reply_for
 from twistftp.session.session import Session
+from twistftp.storage.failures import PermissionDenied
 from twistftp.wire.arguments import ArgumentError
 from twistftp.wire.commands import Command
+from twistftp.wire.paths import decode_name
 from twistftp.wire.replies import Reply, cleaned
 from twistftp.wire.states import Keeps, Login, Needs
 
@@ -36,8 +39,10 @@ def dispatch(session: Session, command: Command, argument: bytes) -> Reply | Cor
     """
     if command.needs is Needs.LOGIN and session.login is not Login.DONE:
         return _NOT_LOGGED_IN
-    if command.keeps is not _KEEPS_ALL and (session.restart or session.rename_from is not None):
+    if command.keeps is not _KEEPS_ALL and (session.restart or session.range_end is not None or session.rename_from is not None):
         session.forget_pending(command.keeps)
+    if command.writes and not session.store.writable:
+        return refused(argument)
     try:
         value = command.argument.parse(argument)
     except ArgumentError as error:
@@ -47,6 +52,11 @@ def dispatch(session: Session, command: Command, argument: bytes) -> Reply | Cor
 
 
 _KEEPS_ALL = Keeps.RENAME | Keeps.RESTART
+
+
+def refused(argument: bytes) -> Reply:
+    """The user may only read: said before the argument is looked at, so nothing about the file is given away."""
+    return reply_for(PermissionDenied(), decode_name(argument)) if argument else Reply.of(550, "Permission denied.")
 
 
 def syntax_reply(command: Command, reason: str = "") -> Reply:

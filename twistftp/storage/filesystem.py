@@ -75,7 +75,8 @@ class FilesystemShell:
 
     restartable = True
     appendable = True
-    datable = True
+    changes_times = True
+    changes_modes = True
     facts = frozenset(ALL_FACTS)
 
     def __init__(self, confinement: Confinement, in_thread: InThread = in_thread, *, writable: bool = False) -> None:

@@ -73,6 +73,7 @@ class ForeignStore:
 
     __slots__ = ("_shell",)
 
+    changes_modes = False
     writable = True  # a shell says itself what its user may not do
     facts = frozenset({"type", "size", "modify", "unix.mode", "unix.owner", "unix.group"})
 
@@ -90,7 +91,7 @@ class ForeignStore:
         return bool(IAppendable.providedBy(self._shell))
 
     @property
-    def datable(self) -> bool:
+    def changes_times(self) -> bool:
         """As in ``IFileStore``."""
         return bool(ITimestamps.providedBy(self._shell))
 
@@ -134,7 +135,7 @@ class ForeignStore:
         return Deferred.fromCoroutine(self._move(path, to, replace))
 
     def set_modified(self, path: Sequence[str], seconds: float) -> Deferred[None]:
-        """As in ``IFileStore``, with ``datable``."""
+        """As in ``IFileStore``, with ``changes_times``."""
         return _ask(self._shell.setModificationTime, list(path), seconds)
 
     def set_mode(self, path: Sequence[str], mode: int) -> Deferred[None]:

@@ -12,7 +12,18 @@ from __future__ import annotations
 # ruff: noqa: N805 (the methods of a zope interface have no self)
 from zope.interface import Attribute, Interface
 
-__all__ = ["IAppendable", "IDirectFile", "IFileStore", "IListing", "ILongListing", "IOpenFile", "IRestartable", "ITimestamps", "IUpload"]
+__all__ = [
+    "IAppendable",
+    "IDirectFile",
+    "IFileStore",
+    "IListing",
+    "ILongListing",
+    "IOpenFile",
+    "IRestartable",
+    "IThreadedFile",
+    "ITimestamps",
+    "IUpload",
+]
 
 
 class IFileStore(Interface):
@@ -22,7 +33,8 @@ class IFileStore(Interface):
     facts = Attribute("frozenset of the fact names (RFC 3659 §7.5) that its entries can fill")
     writable = Attribute("bool: whether this user may change anything at all; if not, nobody asks for what changes something")
     appendable = Attribute("bool: whether ``open_upload`` takes ``offset=None``, so that APPE works")
-    datable = Attribute("bool: whether ``set_modified`` works")
+    changes_times = Attribute("bool: whether ``set_modified`` works")
+    changes_modes = Attribute("bool: whether ``set_mode`` works")
 
     def status(path):
         """
@@ -48,7 +60,8 @@ class IFileStore(Interface):
 
     def read_upload(path):
         """
-        Open what has arrived so far of a file that is being uploaded now: an :class:`IOpenFile`, or ``None`` if it is not. May be deferred.
+        Open what has arrived so far of a file that is being uploaded now: an :class:`IOpenFile`, or ``None`` if it is not, or if it is
+        written in its own place. Not deferred.
 
         :raises StorageError: no right.
         """
@@ -158,6 +171,17 @@ class IOpenFile(Interface):
         """
         Let go of the file. May be called more than once. A read that a thread is at goes on safely, and its Deferred
         still fires; after it, no other method may be called.
+        """
+
+
+class IThreadedFile(IOpenFile):
+    """A file whose content need not pass through the reactor's thread."""
+
+    def feed(take, offset, count):
+        """
+        Call ``take`` with the octets from ``offset``, some at a time, in a thread: a Deferred of how many there were, ``count`` at most.
+
+        :raises StorageError: the disk failed (the Deferred's failure).
         """
 
 

@@ -1,7 +1,7 @@
 """
 A data connection: its life from the first octet to the last FIN, and who hears how it ended.
 
-Not here: how octets get in (``sending``), where connections come from (``leases``, ``active``), and replies.
+Not here: how octets get in (``sending``) and out (``receiving``), where connections come from (``leases``, ``active``), and replies.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from twistftp.policy.diagnosis import Cause, Verdict
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.directio import DirectIO
 from twistftp.transport.interfaces import DataConnectionFailed, IDataConnection
-from twistftp.transport.sending import HAS_SENDFILE, SMALL, FileSource, PullSender, Sender, SendfileSender, WriteThroughSender
+from twistftp.transport.receiving import Receiver, receiver_for
+from twistftp.transport.sending import HAS_SENDFILE, SMALL, FileSource, Sender, SendfileSender, sender_for
 from twistftp.transport.sockets import DataServer, tune_data, was_reset
 
 __all__ = ["LINGER", "DataConnection"]
@@ -32,13 +33,16 @@ LINGER = 5.0
 class _Phase(Enum):
     UNUSED = "no transfer has begun; nothing is read"
     SENDING = "a sender is at work"
+    RECEIVING = "a receiver is at work"
+    RECEIVED = "the client's end has come and everything before it; our side is open"
     FINISHING = "the sender is done; the last octets and the FIN are on their way to the kernel"
     LINGERING = "our FIN is out; waiting for the client's"
     RESET = "we have reset it; the transport is about to say so"
     GONE = "the transport is gone"
 
 
-_IN_TRANSFER = (_Phase.SENDING, _Phase.FINISHING)
+_IN_TRANSFER = (_Phase.SENDING, _Phase.FINISHING, _Phase.RECEIVING)
+_TO_CLOSE = (_Phase.UNUSED, _Phase.RECEIVED)
 
 
 @implementer(IDataConnection, IProtocol, IHalfCloseableProtocol)
@@ -63,6 +67,7 @@ class DataConnection:
         "_has_fin",
         "_opened",
         "_phase",
+        "_receiver",
         "_result",
         "_sender",
         "_stall_timeout",
@@ -87,6 +92,7 @@ class DataConnection:
         self._phase = _Phase.UNUSED
         self._transport: Any = None
         self._sender: Sender | None = None
+        self._receiver: Receiver | None = None
         self._result: Deferred[None] | None = None
         self._error: Exception | None = None
         self._has_fin = False
@@ -104,18 +110,30 @@ class DataConnection:
 
     def send(self, source: Any) -> Deferred[None] | None:
         """Send what a source gives, then FIN; see :class:`IDataConnection`."""
-        return self._send(self._sender_of(source))
+        return self._send(sender_for(self, self._transport, source))
+
+    def receive(self, sink: Any) -> Deferred[None]:
+        """Receive up to the client's FIN; see :class:`IDataConnection`."""
+        if self._phase is not _Phase.UNUSED:
+            raise self._error or DataConnectionFailed(Verdict(Cause.LOST, octets=self.octets))
+        self._phase = _Phase.RECEIVING
+        result = self._result = Deferred(self._cancelled)
+        self._still_since = now = self._deadlines.seconds()
+        self._deadlines.watch(self, now + self._stall_timeout / 4)
+        self._receiver = receiver_for(self, self._transport, sink)
+        self._receiver.start()
+        return result
 
     def abort(self, cause: Cause) -> None:
-        """Reset the connection unless a send is complete; see :class:`IDataConnection`."""
+        """Reset the connection unless a transfer is complete; see :class:`IDataConnection`."""
         if self._phase is _Phase.UNUSED:
             self._reset(DataConnectionFailed(Verdict(cause)))
         else:
             self.fail(DataConnectionFailed(Verdict(cause, octets=self.octets)))
 
     def close(self) -> None:
-        """Close an unused connection with FIN; see :class:`IDataConnection`."""
-        if self._phase is _Phase.UNUSED:
+        """Close an unused connection, or one that all was received on, with FIN; see :class:`IDataConnection`."""
+        if self._phase in _TO_CLOSE:
             self._phase = _Phase.FINISHING
             self._fin()
 
@@ -131,10 +149,18 @@ class DataConnection:
     def shut_down(self) -> None:
         """The server stops: reset a send that is under way, close anything else without waiting for the client."""
         self.abort(Cause.CLOSING)
-        if self._phase is _Phase.LINGERING:
+        if self._phase in (_Phase.LINGERING, _Phase.RECEIVED):
             self._hang_up()
 
-    # What senders ask
+    # What senders and receivers ask
+
+    def received(self) -> None:
+        """Everything up to the client's clean end is stored; the connection may be gone already."""
+        if self._phase is _Phase.RECEIVING:
+            self._phase = _Phase.RECEIVED
+        self._deadlines.forget(self)
+        self._stop()
+        self._tell()
 
     def written(self) -> None:
         """All octets are with the transport: send FIN after them."""
@@ -144,19 +170,19 @@ class DataConnection:
             self._fin()
 
     def fail(self, error: Exception) -> None:
-        """End a send that is under way: reset the connection, so that no client takes it as whole (P-DX-21)."""
+        """End a transfer that is under way: reset the connection, so that no client takes it as whole (P-DX-21)."""
         if self._phase in _IN_TRANSFER:
             self._reset(error)
+        elif self._receiver is not None:  # the connection is gone, and the last octets cannot be stored
+            self._error = error
+            self._stop()
+            self._tell()
 
     def send_otherwise(self, source: Any) -> None:
         """Go on with a source where the sender at work cannot."""
         if self._phase is _Phase.SENDING:
-            self._sender = self._sender_of(source)
+            self._sender = sender_for(self, self._transport, source)
             self._sender.start()
-
-    def _sender_of(self, source: Any) -> Sender:
-        kind = WriteThroughSender if isinstance(self._transport, DirectIO) and not self._transport.TLS else PullSender
-        return kind(self, self._transport, source)
 
     # The course of a send
 
@@ -212,15 +238,16 @@ class DataConnection:
     def _reset(self, error: Exception) -> None:
         self._phase = _Phase.RESET
         self._error = error
-        self._stop_sender()
+        self._stop()
         self._deadlines.forget(self)
         self._transport.abortConnection()
         self._tell()
 
-    def _stop_sender(self) -> None:
-        sender, self._sender = self._sender, None
-        if sender is not None:
-            sender.stop()
+    def _stop(self) -> None:
+        workers, self._sender, self._receiver = (self._sender, self._receiver), None, None
+        for worker in workers:
+            if worker is not None:
+                worker.stop()
 
     def _tell(self) -> None:
         """Fire the Deferred, if one was given; the last act of whoever calls it, for anything may come of it."""
@@ -250,7 +277,7 @@ class DataConnection:
             return None
         # What the client has acknowledged counts: the kernel takes megabytes ahead of a slow client, and then nothing for minutes.
         delivered = self.octets - (self._transport.queued() if isinstance(self._transport, DirectIO) else 0)
-        if delivered != self._delivered:
+        if delivered != self._delivered or (self._receiver is not None and self._receiver.is_storing):
             self._delivered, self._still_since = delivered, now
         end = self._still_since + self._stall_timeout
         if now >= end:
@@ -276,12 +303,16 @@ class DataConnection:
             opened(self)
 
     def dataReceived(self, data: bytes) -> None:
-        """Throw away what the client sends on a download."""
+        """Receive it on an upload; throw it away on a download (P-DX-16)."""
+        if self._receiver is not None:
+            self._receiver.push(data)
 
     def readConnectionLost(self) -> None:
-        """The client's FIN came: go on sending; after our FIN it is the end."""
+        """The client's FIN came: the end of an upload. Go on sending; after our FIN it is the end."""
         self._has_fin = True
-        if self._phase is _Phase.LINGERING:
+        if self._receiver is not None:
+            self._receiver.ended()
+        elif self._phase is _Phase.LINGERING:
             self._transport.loseConnection()
 
     def writeConnectionLost(self) -> None:
@@ -293,12 +324,18 @@ class DataConnection:
         """The transport is gone."""
         phase, self._phase = self._phase, _Phase.GONE
         self._deadlines.forget(self)
-        self._stop_sender()
+        # Without a FIN before it a clean end is that of TLS, told by close_notify. The last octets may have to be stored yet.
+        is_whole = phase is _Phase.RECEIVING and bool(self._has_fin or reason.check(ConnectionDone))
+        if not is_whole:
+            self._stop()
         # Done in good order while finishing: the client's FIN was there before ours, which was then the end at once.
-        if phase is _Phase.SENDING or (phase is _Phase.FINISHING and not reason.check(ConnectionDone)):
+        if (phase in _IN_TRANSFER and not is_whole) and not (phase is _Phase.FINISHING and reason.check(ConnectionDone)):
             self._error = DataConnectionFailed(Verdict(Cause.LOST, octets=self.octets))
         self._transport = None
         closed, self._closed = self._closed, None
         if closed is not None:
             closed(self)
-        self._tell()
+        if not is_whole:
+            self._tell()
+        elif not self._has_fin and self._receiver is not None:
+            self._receiver.ended()

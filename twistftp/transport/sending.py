@@ -20,12 +20,13 @@ from twisted.internet.interfaces import IPullProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from twistftp.transport.directio import DirectIO
 from twistftp.transport.interfaces import ISource, ShortFile
 
 if TYPE_CHECKING:
     from twistftp.transport.dtp import DataConnection
 
-__all__ = ["HAS_SENDFILE", "SMALL", "FileSource", "PullSender", "SendfileSender", "Sender", "WriteThroughSender"]
+__all__ = ["HAS_SENDFILE", "SMALL", "FileSource", "PullSender", "SendfileSender", "Sender", "WriteThroughSender", "sender_for"]
 
 BLOCK = 1 << 22
 """Octets a ``sendfile`` call, a millisecond's worth at most: over a network the socket's buffer is the real limit."""
@@ -40,6 +41,12 @@ HAS_SENDFILE = sys.platform == "linux"
 
 _LOST = frozenset((EPIPE, ECONNRESET, ECONNABORTED, ENOTCONN, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, ENETDOWN, ENETRESET))
 _AGAIN = frozenset((EAGAIN, EINTR))
+
+
+def sender_for(connection: DataConnection, transport: Any, source: Any) -> Sender:
+    """The best way to send a source over this transport."""
+    kind = WriteThroughSender if isinstance(transport, DirectIO) and not transport.TLS else PullSender
+    return kind(connection, transport, source)
 
 
 @implementer(ISource)
