@@ -32,9 +32,9 @@ __all__ = ["LocalUpload", "open_unique", "open_upload", "read_upload"]
 
 SYNC_EVERY = 32 << 20
 """Octets after which the disk is asked to write down what it has been given."""
-SLOW = 0.005
-"""Seconds after which a write was a slow one; a quick one of a quarter MiB takes a fifty-thousandth."""
-CAREFUL = 32
+SLOW = 0.01
+"""Seconds after which a write was a slow one; a quick one, of up to a MiB, takes a fraction of a thousandth."""
+CAREFUL = 16
 """Writes that go to a thread after a slow one."""
 
 _Key = tuple[object, bytes]
@@ -116,7 +116,20 @@ class LocalUpload(Held):
     An ``IUpload`` over a :class:`Place`, which it owns. One call at a time: the next after the Deferred of the last has fired.
     """
 
-    __slots__ = ("_careful", "_error", "_has_begun", "_in_thread", "_is_done", "_key", "_place", "_syncing", "_unsynced", "_waiting", "octets")
+    __slots__ = (
+        "_careful",
+        "_error",
+        "_gets_in_the_way",
+        "_has_begun",
+        "_in_thread",
+        "_is_done",
+        "_key",
+        "_place",
+        "_syncing",
+        "_unsynced",
+        "_waiting",
+        "octets",
+    )
 
     takes_pipes = hasattr(os, "splice")
 
@@ -129,6 +142,7 @@ class LocalUpload(Held):
         self._careful = 0  # writes that still go to a thread
         self._unsynced = 0
         self._syncing = False
+        self._gets_in_the_way = False  # whether this disk is slow while it is asked to write down
         self._waiting: Deferred[None] | None = None  # of a writer that is too far ahead of the disk
         self._error: Failure | None = None
         self._key = _key(directory, name)
@@ -200,14 +214,18 @@ class LocalUpload(Held):
                 return self._use_in(self._in_thread, self._begin_and, function, arguments)
             with telling():
                 self._place.begin()
-        if self._careful or self._syncing:
+        if self._careful or (self._syncing and self._gets_in_the_way):
             stored = self._use_in(self._in_thread, _timed, function, arguments).addCallback(self._note)
             return stored.addCallback(lambda _: self._regulate())
         self._note(_timed(function, arguments))
         return self._regulate()
 
     def _note(self, seconds: float) -> None:
-        self._careful = CAREFUL if seconds > SLOW else max(0, self._careful - 1)
+        if seconds > SLOW:
+            self._careful = CAREFUL
+            self._gets_in_the_way = self._gets_in_the_way or self._syncing
+        elif self._careful:
+            self._careful -= 1
 
     def _begin_and(self, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
         with telling():

@@ -9,6 +9,7 @@ unless it is stopped before. It reads no further while the sink is at work, so w
 from __future__ import annotations
 
 import os
+import socket
 from collections import deque
 from contextlib import suppress
 from errno import EAGAIN, EINTR
@@ -32,10 +33,16 @@ __all__ = ["HAS_SPLICE", "DirectReceiver", "PushReceiver", "Receiver", "receiver
 
 BLOCK = 1 << 18
 """Octets received at a time."""
-PIPE = 1 << 18
-"""Octets that a pipe is asked to hold; Linux gives a user 64 MiB for all of his pipes."""
+PIPE = 1 << 20
+"""Octets that a pipe holds; Linux gives a user 64 MiB for all of his pipes, and who gets none goes without."""
 SPLICE_FROM = 1 << 18
 """Octets after which an upload gets a pipe: a small one is done by then."""
+FAST = 1 << 18
+"""Octets at once after which the kernel is asked to tell of as many as are worth it: a file system takes a quarter less for large writes."""
+LOW_WATER = 1 << 19
+"""That many; it also tells when its buffer is full, or the end has come."""
+LOOK = 0.1
+"""Seconds after which an upload that has become slow is told of octet by octet again."""
 MUCH = 1 << 16
 """Octets at once after which there are probably more: to ask in vain costs an exception."""
 TURN = 0.002
@@ -167,12 +174,14 @@ class DirectReceiver(Receiver):
     Over ``DirectIO``: the octets of a large upload go from the socket through a pipe to the file, without a copy in this process.
     """
 
-    __slots__ = ("_pipe", "_takes_pipes")
+    __slots__ = ("_look", "_octets_then", "_pipe", "_takes_pipes")
 
     def __init__(self, connection: DataConnection, transport: Any, sink: Any) -> None:
         super().__init__(connection, transport, sink)
         self._pipe: tuple[int, int] | None = None
         self._takes_pipes = HAS_SPLICE and bool(sink.takes_pipes)
+        self._look: Any = None  # the delayed call of a fast upload
+        self._octets_then = 0
 
     def start(self) -> None:
         """Begin to read."""
@@ -208,9 +217,27 @@ class DirectReceiver(Receiver):
     def _splice(self, pipe: tuple[int, int]) -> int:
         count = os.splice(self._transport.fileno(), pipe[1], PIPE, flags=_FLAGS)
         if count:
-            self._connection.octets += count
-            self._give(self._sink.take, pipe[0], count)
+            connection = self._connection
+            connection.octets += count
+            if self._give(self._sink.take, pipe[0], count) and count >= FAST and self._look is None:
+                self._octets_then = connection.octets
+                self._look = self._transport.reactor.callLater(LOOK, self._look_after)
+                self._wake_at(LOW_WATER)
         return count
+
+    def _look_after(self) -> None:
+        """Whether it is still fast: small pieces must not lie in the kernel for long, where nobody sees them."""
+        self._look = None
+        now = self._connection.octets
+        if now - self._octets_then < 4 * LOW_WATER:
+            self._wake_at(1)
+        else:
+            self._octets_then = now
+            self._look = self._transport.reactor.callLater(LOOK, self._look_after)
+
+    def _wake_at(self, octets: int) -> None:
+        with suppress(OSError):  # lost already
+            self._transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, octets)
 
     def _open_pipe(self) -> None:
         try:
@@ -218,8 +245,11 @@ class DirectReceiver(Receiver):
         except OSError:  # no more descriptors: it works without, only slower
             self._takes_pipes = False
             return
-        with suppress(OSError):  # a user with very many pipes gets small ones
+        try:
             fcntl.fcntl(self._pipe[1], _F_SETPIPE_SZ, PIPE)
+        except OSError:  # no more pages for this user's pipes, and a small one is slower than none
+            self._takes_pipes = False
+            self._close_pipe()
 
     def _resume(self) -> None:
         self._transport.resumeProducing()
@@ -237,6 +267,10 @@ class DirectReceiver(Receiver):
         """Read no more; a pipe that the sink is at work on is closed when it is done with it."""
         self._transport.read_by(None)
         super().stop()
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
+            self._wake_at(1)
         if not self.is_storing:
             self._close_pipe()
 
