@@ -42,6 +42,7 @@ def dispatch(session: Session, command: Command, argument: bytes) -> Reply | Cor
     if command.keeps is not _KEEPS_ALL and (session.restart or session.range_end is not None or session.rename_from is not None):
         session.forget_pending(command.keeps)
     if command.writes and not session.store.writable:
+        session.forget_pending(Keeps.NOTHING)
         return refused(argument)
     try:
         value = command.argument.parse(argument)

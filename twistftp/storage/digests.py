@@ -27,14 +27,15 @@ class Digest:
     """
     The hash of ``count`` octets of an ``IOpenFile`` from ``offset``.
 
+    :param call: how the arithmetic is called in a thread.
     :ivar octets: hashed so far.
     """
 
-    def __init__(self, algorithm: str, file: Any, offset: int, count: int, in_thread: InThread = in_thread) -> None:
+    def __init__(self, algorithm: str, file: Any, offset: int, count: int, call: InThread | None = None) -> None:
         self._hash = hashlib.new(ALGORITHMS[algorithm], usedforsecurity=False)
         self._file = file
         self._offset = offset
-        self._in_thread = in_thread
+        self._in_thread = call or in_thread
         self.count = count
         self.octets = 0
 
