@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, NoReturn, TypeAlias, TypeVar
@@ -165,7 +166,7 @@ class Confinement:
         try:
             if self._descriptor is None:
                 real = self._real(route)
-                if not os.path.isdir(real):
+                if not stat.S_ISDIR(os.stat(real).st_mode):
                     raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
                 return Directory(None, os.path.join(real, b""))
             return Directory(self._open(route, _READ_NAMES if readable else _PASS_THROUGH, 0))

@@ -36,9 +36,9 @@ class StockWriter:
 
     def close(self) -> Deferred[None]:
         """As in ``IWriteFile``: fires when what was received is the file."""
-        self._closing = Deferred()
+        closing = self._closing = Deferred()
         self._go_on()
-        return self._closing
+        return closing
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """As in ``IConsumer``."""

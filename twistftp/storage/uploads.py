@@ -10,6 +10,7 @@ it has, in a thread, and whoever is another 32 MiB ahead of that waits: one uplo
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Sequence
@@ -129,13 +130,13 @@ class LocalUpload(Held):
         "_unsynced",
         "_waiting",
         "octets",
+        "takes_pipes",
     )
-
-    takes_pipes = hasattr(os, "splice")
 
     def __init__(self, place: Place, directory: Directory, name: bytes, in_thread: InThread = in_thread) -> None:
         super().__init__()
         self.octets = 0
+        self.takes_pipes = hasattr(os, "splice")
         self._place = place
         self._in_thread = in_thread
         self._has_begun = self._is_done = False
@@ -242,8 +243,17 @@ class LocalUpload(Held):
 
     def _splice(self, pipe: int, count: int) -> None:
         with telling():
-            while count > 0:
-                count -= os.splice(pipe, self._place.number, count)
+            try:
+                while count > 0:
+                    count -= os.splice(pipe, self._place.number, count)
+            except OSError as error:
+                if error.errno != errno.EINVAL:
+                    raise
+                self.takes_pipes = False  # a file system without splice
+                while count > 0:
+                    data = os.read(pipe, count)
+                    self._write(data)
+                    count -= len(data)
 
     # The disk
 
