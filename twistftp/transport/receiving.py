@@ -236,7 +236,9 @@ class DirectReceiver(Receiver):
             self._look = self._transport.reactor.callLater(LOOK, self._look_after)
 
     def _wake_at(self, octets: int) -> None:
-        with suppress(OSError):  # lost already
+        if not self._transport.connected:
+            return
+        with suppress(OSError):  # about to be lost
             self._transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, octets)
 
     def _open_pipe(self) -> None:
