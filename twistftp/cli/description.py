@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from twistftp.binding import where
 from twistftp.policy.channels import PortRange
+from twistftp.policy.file_handling import FileHandling
 from twistftp.policy.firewall_support import INTERNAL_NETWORKS
 from twistftp.policy.settings import ServerSettings, SiteSettings
 
@@ -27,13 +28,15 @@ def describe_server(settings: ServerSettings, ephemeral: PortRange) -> list[str]
 
 
 def _site(site: SiteSettings) -> Iterator[str]:
-    yield f"serves {site.root}, for reading"
+    yield f"serves {site.root}, for reading{' and writing' if site.authentication.strcred else ''}"
     if not site.auto_start:
         yield "is not started (auto_start = false)"
     yield f"listens on {where(site, [])}"
     if site.host_name:
         yield f"is the virtual host {site.host_name}: a client that sends HOST must name it"
     yield _users(site)
+    if site.authentication.strcred:
+        yield _uploads(site.file_handling)
     yield from _passive(site)
     yield _active(site)
     limits = site.limits
@@ -50,10 +53,16 @@ def _users(site: SiteSettings) -> str:
     authentication = site.authentication
     # The rest of a description may hold a password.
     kinds = [description.partition(":")[0] for description in authentication.strcred]
-    named = f"users with names log in by {', '.join(kinds)}" if kinds else "there are no users with names"
+    named = f"users with names log in by {', '.join(kinds)} and may write" if kinds else "there are no users with names"
     names = ", ".join(authentication.anonymous_names)
     anonymous = f"anonymous users ({names}) may read" if authentication.anonymous else "anonymous users are refused"
     return f"{anonymous}; {named}"
+
+
+def _uploads(handling: FileHandling) -> str:
+    broken = "stays, to be resumed" if handling.keep_partial_uploads else "leaves what was there before"
+    readable = ", and can be fetched before it is complete" if handling.allow_read_uploads_in_progress else ""
+    return f"an upload that breaks {broken}{readable}; a rename {'may' if handling.allow_replace_on_rename else 'never'} replaces a file"
 
 
 def _passive(site: SiteSettings) -> Iterator[str]:

@@ -67,7 +67,7 @@ class StoreTests(UploadCase):
         self.assertEqual([], d.store.open)
 
     def test_lost(self) -> None:
-        """P-DX-5, P-DX-21, P-TEXT-14, P-IIS-25: a broken upload is 426 and leaves what was there before; the text says so."""
+        """P-DX-5, P-DX-21, P-TEXT-14: a broken upload is 426 and leaves what was there before; the text says so."""
         d = self.dialogue()
         connection = self.begin(d, "STOR file.txt", b"part")
         connection.lose()
