@@ -115,6 +115,7 @@ class FailureTests(SynchronousTestCase):
             (storage.Busy(), "450 p: The file is being uploaded; try again later."),
             (storage.DiskFull(), "452 Insufficient storage space: the disk is full."),
             (storage.QuotaExceeded(), "552 Exceeded storage allocation: your quota on this disk is used up."),
+            (storage.BeyondRange(), "552 More octets came than RANG has announced."),
             (storage.WriteFailed("Input/output error"), "451 Local error while writing: Input/output error."),
             (storage.ReadFailed("Stale file handle"), "451 Local error while reading: Stale file handle."),
             (ShortFile(), "451 Local error while reading: the file became shorter while it was sent."),

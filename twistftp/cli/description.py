@@ -62,7 +62,7 @@ def _users(site: SiteSettings) -> str:
 def _uploads(handling: FileHandling) -> str:
     broken = "stays, to be resumed" if handling.keep_partial_uploads else "leaves what was there before"
     readable = ", and can be fetched before it is complete" if handling.allow_read_uploads_in_progress else ""
-    return f"an upload that breaks {broken}{readable}; a rename {'may' if handling.allow_replace_on_rename else 'never'} replaces a file"
+    return f"an upload that breaks {broken}{readable}; a rename {'may replace' if handling.allow_replace_on_rename else 'never replaces'} a file"
 
 
 def _passive(site: SiteSettings) -> Iterator[str]:

@@ -37,6 +37,7 @@ _ROWS: tuple[tuple[type[Exception], Callable[[Exception, str], Reply]], ...] = (
     (storage.Busy, _says(450, "The file is being uploaded; try again later")),
     (storage.DiskFull, lambda error, path: Reply.of(452, "Insufficient storage space: the disk is full.")),
     (storage.QuotaExceeded, lambda error, path: Reply.of(552, "Exceeded storage allocation: your quota on this disk is used up.")),
+    (storage.BeyondRange, lambda error, path: Reply.of(552, "More octets came than RANG has announced.")),
     (storage.WriteFailed, lambda error, path: Reply.of(451, f"Local error while writing: {cleaned(str(error))}.")),
     (storage.ReadFailed, lambda error, path: Reply.of(451, f"Local error while reading: {cleaned(str(error))}.")),
     (ShortFile, lambda error, path: Reply.of(451, "Local error while reading: the file became shorter while it was sent.")),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 
 __all__ = [
+    "BeyondRange",
     "Busy",
     "DirectoryNotEmpty",
     "DiskFull",
@@ -76,6 +77,10 @@ class Occupied(StorageError):
 
 class OtherFileSystem(StorageError):
     """A rename cannot leave its file system."""
+
+
+class BeyondRange(StorageError):
+    """More octets came for a part of a file than it has."""
 
 
 class Busy(StorageError):

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twistftp.session.lookup import new_path
 from twistftp.session.session import Session, TransferType
 from twistftp.session.transfer import receive_over_data, settled
-from twistftp.storage.failures import NameNotAllowed, NotFound, QuotaExceeded
+from twistftp.storage.failures import BeyondRange, NameNotAllowed, NotFound
 from twistftp.transport.interfaces import DataConnectionFailed
 from twistftp.wire.arguments import OPTIONAL_PATHNAME, PATHNAME
 from twistftp.wire.commands import CommandGroup
@@ -139,8 +139,8 @@ class _PartSink:
         self.finish = upload.finish
 
     def write(self, data: bytes) -> Deferred[None] | None:
-        """:raises QuotaExceeded: more comes than RANG has announced."""
+        """:raises BeyondRange: more comes than RANG has announced."""
         self._left -= len(data)
         if self._left < 0:
-            raise QuotaExceeded
+            raise BeyondRange
         return self._upload.write(data)  # type: ignore[no-any-return]
