@@ -109,7 +109,7 @@ MISTAKES = {
         "or empty for all (host names are not looked up)"
     ),
     "listen = 'tcp:21'": '[[site]] listen = "tcp:21": must be a list of texts: ["…", "…"]',
-    "listen = ['tcp:21', 3]": "[[site]] listen = ['tcp:21', 3]: must be a list of texts: [\"…\", \"…\"]",
+    "listen = ['tcp:21', 3]": '[[site]] listen = [\'tcp:21\', 3]: must be a list of texts: ["…", "…"]',
     "listen = ['foo:21']": (
         '[[site]] listen = "foo:21": is no usable Twisted endpoint, such as tcp:2121, tcp6:2121, unix:/run/ftp.sock or haproxy:tcp:2121 '
         "(Unknown endpoint type: 'foo')"
@@ -154,9 +154,7 @@ MISTAKES = {
     "[site.authentication]\nstrcred = ['memory:a']": "[site.authentication] strcred: memory: argstring must be in format U:P:...",
     "[server]\ngrace = -1": "[server] grace = -1: must be 0 or more",
     "[firewall_support]\ndata_channel_port_range = '50-60'": '[firewall_support] data_channel_port_range = "50-60": port 50 is outside 1024-65535',
-    "[firewall_support]\ndata_channel_port_range = 5000": (
-        '[firewall_support] data_channel_port_range = 5000: must be a text such as "50000-50100"'
-    ),
+    "[firewall_support]\ndata_channel_port_range = 5000": ('[firewall_support] data_channel_port_range = 5000: must be a text such as "50000-50100"'),
     "[firewall_support]\ndata_channel_port_range = '2121'": (
         '[firewall_support] data_channel_port_range = "2121": holds control ports alone; none is left for data'
     ),

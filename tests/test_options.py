@@ -97,7 +97,7 @@ class ParseTests(Case):
             "--grace x": '--grace "x": must be a number',
             "--grace nan": "--grace nan: must be 0 or more",
             "--passive-ports 60000-50000": '--passive-ports "60000-50000": the low end 60000 is above the high end 50000',
-            "--passive-ports 0-50000": "--passive-ports \"0-50000\": only 0-0, both ends, means the system's dynamic range",
+            "--passive-ports 0-50000": '--passive-ports "0-50000": only 0-0, both ends, means the system\'s dynamic range',
             "--auth nix:secret": "--auth: 'nix' is no kind of authentication here; there are anonymous, file, memory",
             "--no-anonymous --auth anonymous": "--no-anonymous: contradicts --auth anonymous",
             "--external-address 0.0.0.0": '--external-address "0.0.0.0": 0.0.0.0 is no address to connect to',

@@ -117,8 +117,11 @@ class SiteService(Service):
         settings, passive = self.settings, self.server.settings.firewall_support.data_channel_port_range
         authentication = settings.authentication
         kinds = ", ".join(authentication.kinds)
-        who = [*(["anonymous users"] if authentication.anonymous else []), *([f"named users ({kinds})"] if kinds else [])]
-        access = f"{' and '.join(who)} may read" if who else "nobody may log in, for anonymous access is off and there is neither --users nor --auth"
+        who = [
+            *(["anonymous users may read"] if authentication.anonymous else []),
+            *([f"named users ({kinds}) may read and write"] if kinds else []),
+        ]
+        access = ", ".join(who) if who else "nobody may log in, for anonymous access is off and there is neither --users nor --auth"
         place = where(settings, self.ports)
         return f"{settings.name}: serving {settings.root} on {place}; passive ports {range_text(passive)}; {access}"
 

@@ -53,7 +53,7 @@ class CheckTests(SynchronousTestCase):
         users.chmod(0o600)
         result = self.check(section.format("users"))
         self.assertEqual(0, result.exit_code, result.output)
-        self.assertIn(f"users with names log in by the users file {users} (2 users)\n", result.output)
+        self.assertIn(f"users with names log in by the users file {users} (2 users) and may write\n", result.output)
         self.assertNotIn("warning", result.output)
         users.chmod(0o644)
         self.assertIn(f"warning: users file {users} may be read by everybody on this machine", self.check(section.format("users")).output)

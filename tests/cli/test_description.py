@@ -4,7 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twistftp.cli.description import describe_server
 from twistftp.policy.channels import PortRange
-from twistftp.policy.settings import Authentication, FirewallSupport, Limits, ServerSettings, SiteFirewallSupport, SiteSettings
+from twistftp.policy.settings import Authentication, FileHandling, FirewallSupport, Limits, ServerSettings, SiteFirewallSupport, SiteSettings
 from twistftp.policy.tls import TLSSettings
 
 LINUX = PortRange(32768, 60999)
@@ -74,10 +74,19 @@ class DescriptionTests(SynchronousTestCase):
         text = with_support(proxy_from=("10.0.0.5", "2001:db8::/64"))
         self.assertIn("  connections from 10.0.0.5/32, 2001:db8::/64 must begin with a PROXY header, and are those of the clients", text)
 
+    def test_uploads(self) -> None:
+        """What becomes of them; where nobody may write, nothing."""
+        users = Authentication(strcred=("memory:a:b",))
+        text = describe(SiteSettings("/", authentication=users))
+        self.assertIn("\n  an upload that breaks leaves what was there before; a rename never replaces a file\n", text)
+        text = describe(SiteSettings("/", authentication=users, file_handling=FileHandling(True, True, True)))
+        self.assertIn("breaks stays, to be resumed, and can be fetched before it is complete; a rename may replace a file\n", text)
+        self.assertNotIn("upload", describe(SiteSettings("/")))
+
     def test_users(self) -> None:
         """Kinds of authentication are named, what may hold a password is not."""
         text = describe(SiteSettings(root="/", authentication=Authentication(anonymous=False, strcred=("memory:alice:secret",))))
-        self.assertIn("anonymous users are refused; users with names log in by memory\n", text)
+        self.assertIn("anonymous users are refused; users with names log in by memory and may write\n", text)
         self.assertNotIn("secret", text)
 
     def test_limits(self) -> None:

@@ -101,7 +101,7 @@ class DispatchTests(SynchronousTestCase):
 
 class FailureTests(SynchronousTestCase):
     def test_table(self) -> None:
-        """P-TEXT-16, P-TEXT-17, P-TEXT-19, P-TEXT-24, P-TEXT-32, P-GEN-6: each failure has one code and its key words."""
+        """P-TEXT-16, P-TEXT-17, P-TEXT-19, P-TEXT-23, P-TEXT-24, P-TEXT-32, P-GEN-6: each failure has one code and its key words."""
         for error, reply in (
             (storage.NotFound(), "550 p: No such file or directory."),
             (storage.PermissionDenied(), "550 p: Permission denied."),
@@ -110,7 +110,14 @@ class FailureTests(SynchronousTestCase):
             (storage.NotAPlainFile(), "550 p: Not a plain file."),
             (storage.ObjectExists(), "550 p: File already exists."),
             (storage.DirectoryNotEmpty(), "550 p: Directory not empty."),
-            (storage.NameNotAllowed(), "553 p: Name not allowed."),
+            (storage.NameNotAllowed("it is a directory"), "553 p: Name not allowed: it is a directory."),
+            (storage.Occupied(), "553 p: There is a file or directory of this name already."),
+            (storage.OtherFileSystem(), "550 p: It cannot be moved to another file system; copy it."),
+            (storage.Busy(), "450 p: The file is being uploaded; try again later."),
+            (storage.DiskFull(), "452 Insufficient storage space: the disk is full."),
+            (storage.QuotaExceeded(), "552 Exceeded storage allocation: your quota on this disk is used up."),
+            (storage.BeyondRange(), "552 More octets came than RANG has announced."),
+            (storage.WriteFailed("Input/output error"), "451 Local error while writing: Input/output error."),
             (storage.ReadFailed("Stale file handle"), "451 Local error while reading: Stale file handle."),
             (ShortFile(), "451 Local error while reading: the file became shorter while it was sent."),
             (DataConnectionFailed(Verdict(Cause.LOST, octets=5)), "426 Data connection lost after 5 bytes."),

@@ -1,5 +1,5 @@
 """
-What the logged-in see: every user of a site, anonymous or named, gets its content root.
+What the logged-in see: every user of a site gets its content root; the anonymous may read, the others write too.
 
 Not here: who may log in (``accounts.checkers``), and what the avatar does with files (``storage``).
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twisted.cred.checkers import ANONYMOUS
 from twisted.cred.portal import IRealm
 from twisted.protocols.ftp import IFTPShell
 from zope.interface import Interface, implementer
@@ -34,7 +35,7 @@ class SiteRealm:
         """
         if IFTPShell not in interfaces:
             raise NotImplementedError("this realm gives IFTPShell avatars alone")
-        return IFTPShell, FilesystemShell(self.confinement), _logout
+        return IFTPShell, FilesystemShell(self.confinement, writable=avatarId is not ANONYMOUS), _logout
 
 
 def _logout() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from twistftp.accounts.user_book import load_users
 from twistftp.binding import where
 from twistftp.policy.channels import PortRange
+from twistftp.policy.file_handling import FileHandling
 from twistftp.policy.firewall_support import INTERNAL_NETWORKS
 from twistftp.policy.settings import ServerSettings, SiteSettings, TLSSettings
 
@@ -28,7 +29,7 @@ def describe_server(settings: ServerSettings, ephemeral: PortRange) -> list[str]
 
 
 def _site(site: SiteSettings) -> Iterator[str]:
-    yield f"serves {site.root}, for reading"
+    yield f"serves {site.root}, for reading{' and writing' if site.authentication.strcred else ''}"
     if not site.auto_start:
         yield "is not started (auto_start = false)"
     yield f"listens on {where(site, [])}"
@@ -37,6 +38,8 @@ def _site(site: SiteSettings) -> Iterator[str]:
     if balancers := site.firewall_support.proxy_from:
         yield f"connections from {', '.join(map(str, balancers))} must begin with a PROXY header, and are those of the clients that it names"
     yield _users(site)
+    if site.authentication.kinds:
+        yield _uploads(site.file_handling)
     yield from _tls(site.tls)
     yield from _passive(site)
     yield _active(site)
@@ -56,10 +59,16 @@ def _users(site: SiteSettings) -> str:
     if authentication.users_file:
         count = len(load_users(authentication.users_file))
         kinds[0] = f"the users file {authentication.users_file} ({count} user{'' if count == 1 else 's'})"
-    named = f"users with names log in by {', '.join(kinds)}" if kinds else "there are no users with names"
+    named = f"users with names log in by {', '.join(kinds)} and may write" if kinds else "there are no users with names"
     names = ", ".join(authentication.anonymous_names)
     anonymous = f"anonymous users ({names}) may read" if authentication.anonymous else "anonymous users are refused"
     return f"{anonymous}; {named}"
+
+
+def _uploads(handling: FileHandling) -> str:
+    broken = "stays, to be resumed" if handling.keep_partial_uploads else "leaves what was there before"
+    readable = ", and can be fetched before it is complete" if handling.allow_read_uploads_in_progress else ""
+    return f"an upload that breaks {broken}{readable}; a rename {'may replace' if handling.allow_replace_on_rename else 'never replaces'} a file"
 
 
 _CONTROL = {

@@ -17,6 +17,7 @@ import attrs
 from attrs import Attribute, field, frozen
 
 from twistftp.policy.channels import PortRange
+from twistftp.policy.file_handling import FileHandling
 from twistftp.policy.firewall_support import FirewallSupport, Networks, SiteFirewallSupport, read_networks
 from twistftp.policy.rules import BadSetting, is_host_name, port_number
 from twistftp.policy.tls import TLSSettings
@@ -25,6 +26,7 @@ __all__ = [
     "Authentication",
     "BadSetting",
     "DirectoryBrowse",
+    "FileHandling",
     "FirewallSupport",
     "Limits",
     "Logging",
@@ -201,6 +203,7 @@ class SiteSettings:
     authentication: Authentication = Authentication()
     limits: Limits = Limits()
     logon_attempts: LogonAttempts = LogonAttempts()
+    file_handling: FileHandling = FileHandling()
     directory_browse: DirectoryBrowse = DirectoryBrowse()
     messages: Messages = Messages()
     logging: Logging = Logging()

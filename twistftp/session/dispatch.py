@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
+from twistftp.session.failures import reply_for
 from twistftp.session.session import Session
+from twistftp.storage.failures import PermissionDenied
 from twistftp.wire.arguments import ArgumentError
 from twistftp.wire.commands import Command
+from twistftp.wire.paths import decode_name
 from twistftp.wire.replies import Reply, cleaned
 from twistftp.wire.states import Keeps, Login, Needs
 
@@ -40,10 +43,13 @@ def dispatch(session: Session, command: Command, argument: bytes) -> Reply | Cor
     if session.login is not _LOGGED_IN:
         if command.needs is Needs.LOGIN:
             return TLS_FIRST if session.site.settings.tls.is_login_refused(is_secure=session.is_secure) else _NOT_LOGGED_IN
-    elif session.site.settings.tls.is_strict and (refused := _unprotected(session, command)) is not None:
-        return refused
-    if command.keeps is not _KEEPS_ALL and (session.restart or session.rename_from is not None):
+    elif session.site.settings.tls.is_strict and (refused_in_clear := _unprotected(session, command)) is not None:
+        return refused_in_clear
+    if command.keeps is not _KEEPS_ALL and (session.restart or session.range_end is not None or session.rename_from is not None):
         session.forget_pending(command.keeps)
+    if command.writes and not session.store.writable:
+        session.forget_pending(Keeps.NOTHING)
+        return refused(argument)
     try:
         value = command.argument.parse(argument)
     except ArgumentError as error:
@@ -62,6 +68,11 @@ def _unprotected(session: Session, command: Command) -> Reply | None:
 
 _LOGGED_IN = Login.DONE  # to look a member of an Enum up takes as long as a call
 _KEEPS_ALL = Keeps.RENAME | Keeps.RESTART
+
+
+def refused(argument: bytes) -> Reply:
+    """The user may only read: said before the argument is looked at, so nothing about the file is given away."""
+    return reply_for(PermissionDenied(), decode_name(argument)) if argument else Reply.of(550, "Permission denied.")
 
 
 def syntax_reply(command: Command, reason: str = "") -> Reply:

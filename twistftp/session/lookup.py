@@ -6,6 +6,7 @@ Not here: the store (``storage``) and what is then done with the object.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -13,11 +14,11 @@ from twisted.internet.defer import Deferred
 
 from twistftp.session.session import Session
 from twistftp.session.transfer import settled
-from twistftp.storage.failures import NotFound
+from twistftp.storage.failures import Busy, NameNotAllowed, NotFound
 from twistftp.wire.entries import Entry
 from twistftp.wire.paths import Path, resolve
 
-__all__ = ["find", "on_existing"]
+__all__ = ["find", "new_path", "on_existing", "readable"]
 
 _T = TypeVar("_T")
 
@@ -52,3 +53,40 @@ async def find(session: Session, text: str, *, follows: bool = True) -> tuple[Pa
     if follows and entry.is_link and entry.resolved is None:
         raise NotFound
     return path, entry
+
+
+_CONTROL = re.compile(r"[\x01-\x1f\x7f]")
+
+
+def new_path(session: Session, text: str) -> Path:
+    """
+    The path of something that will be made.
+
+    :raises NameNotAllowed: its name would hold control characters (PROTOCOL P-LINE-9).
+    """
+    path = resolve(session.cwd, text)
+    if path and (found := _CONTROL.search(path[-1])):
+        raise NameNotAllowed(f"it holds the control character {ord(found[0]):#04x}")
+    return path
+
+
+async def readable(session: Session, name: str) -> tuple[Path, Any]:
+    """
+    Open a file for reading, ``[site.file_handling] allow_read_uploads_in_progress`` minded: its path and its ``IOpenFile``.
+
+    :raises Busy: it is being uploaded.
+    :raises StorageError: it cannot be opened.
+    """
+    store = session.store
+    if session.site.settings.file_handling.allow_read_uploads_in_progress:
+
+        def open_it(path: Path) -> Any:
+            part = store.read_upload(path)
+            return part if part is not None else store.open_file(path)
+
+        return await on_existing(session, name, open_it)
+    path, file = await on_existing(session, name, store.open_file)
+    if file.is_being_uploaded:
+        file.close()
+        raise Busy
+    return path, file

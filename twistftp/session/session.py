@@ -91,7 +91,9 @@ class Session:
         "octets_received",
         "octets_sent",
         "passive_by",
+        "hash",
         "peer",
+        "range_end",
         "rename_from",
         "restart",
         "site",
@@ -159,6 +161,7 @@ class Session:
         self.client = ""
         self.epsv_all = False
         self.facts = DEFAULT_FACTS
+        self.hash = "SHA-256"  # what HASH computes
         self.verdict: Verdict | None = None  # of the last data connection that failed
         self.reset_parameters()
 
@@ -168,6 +171,7 @@ class Session:
         self.type = TransferType.ASCII
         self.rename_from: Path | None = None
         self.restart = 0
+        self.range_end: int | None = None  # RANG: the last octet of the next transfer
 
     def log_in(self, user: str, store: Any, logout: Callable[[], Any]) -> None:
         """The user is known and has an avatar."""
@@ -192,7 +196,7 @@ class Session:
         self.user = self.user_pending = ""
         self.store = None
         self.cwd = ()
-        self.rename_from, self.restart = None, 0
+        self.rename_from, self.restart, self.range_end = None, 0, None
         if logout is not None:
             try:
                 logout()
@@ -216,12 +220,13 @@ class Session:
         if not keeps & Keeps.RENAME:
             self.rename_from = None
         if not keeps & Keeps.RESTART:
-            self.restart = 0
+            self.restart, self.range_end = 0, None
 
-    def take_restart(self) -> int:
-        """The restart point for the transfer that begins now; it is used up."""
-        offset, self.restart = self.restart, 0
-        return offset
+    def take_range(self) -> tuple[int, int | None]:
+        """Where the transfer that begins now starts, and its last octet if RANG named one; they are used up."""
+        taken = self.restart, self.range_end
+        self.restart, self.range_end = 0, None
+        return taken
 
     def use_data_port(self, port: Any) -> None:
         """The client's newest PASV, EPSV, PORT or EPRT; an older one ends (PROTOCOL P-DC-3)."""

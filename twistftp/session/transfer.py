@@ -17,7 +17,7 @@ from twistftp.session.verdicts import failed
 from twistftp.transport.interfaces import DataConnectionFailed
 from twistftp.wire.replies import Reply
 
-__all__ = ["Transfer", "send_over_data", "settled"]
+__all__ = ["Transfer", "receive_over_data", "send_over_data", "settled"]
 
 _NOT_SET_UP = Verdict(Cause.NOT_SET_UP)
 _T = TypeVar("_T")
@@ -104,15 +104,22 @@ class Transfer:
 
 
 async def send_over_data(
-    session: Session, verb: str, what: str, send: Callable[[Any], Deferred[None] | None], total: int | None = None, of_bytes: str = ""
+    session: Session,
+    verb: str,
+    what: str,
+    send: Callable[[Any], Deferred[None] | None],
+    total: int | None = None,
+    of_bytes: str = "",
+    opening: str = "",
 ) -> Reply:
     """
-    Send something over the data connection that the client has set up.
+    Send something over the data connection that the client has set up (:func:`receive_over_data` uses it for the other direction).
 
     :param what: the path, for texts and the log.
     :param send: told the ``IDataConnection``, sends everything and ends it; gives ``None`` or a Deferred.
     :param total: the octets to come, where that is known.
     :param of_bytes: what to add to the text of 150; clients read ``(N bytes)`` (PROTOCOL P-RETR-2).
+    :param opening: a text of 150 of its own.
     :raises DataConnectionFailed: there is none, or it failed.
     """
     port = session.take_data_port()
@@ -122,9 +129,9 @@ async def send_over_data(
     error: Exception | None = None
     try:
         session.control.look_ahead()
-        opening = Reply.of(150, f"Opening data connection{of_bytes}.")
-        connection = await transfer.connected(opening)
-        transfer.begin(opening)
+        begins = Reply.of(150, opening or f"Opening data connection{of_bytes}.")
+        connection = await transfer.connected(begins)
+        transfer.begin(begins)
         ended = send(connection)
         if ended is not None:
             await ended
@@ -138,5 +145,22 @@ async def send_over_data(
         session.transfer = None
         session.octets_sent += transfer.octets
         if transfer.connection is not None:
-            transfer.connection.close()  # one that nothing was sent on; after a send this does nothing
+            transfer.connection.close()  # one that nothing was sent on, or all was received; after a send this does nothing
         session.site.transcript.transfer(session, transfer, error)
+
+
+async def receive_over_data(session: Session, verb: str, what: str, sink: Any, opening: str = "") -> Reply:
+    """
+    Receive a file over the data connection that the client has set up. It is stored before 226 goes (PROTOCOL P-DX-3).
+
+    :param sink: an ``ISink`` with the ``finish`` of an ``IUpload``.
+    :param opening: a text of 150 of its own.
+    :raises DataConnectionFailed: there is none, or it failed: octets may be missing.
+    :raises StorageError: what arrived could not be stored.
+    """
+
+    async def receive(connection: Any) -> None:
+        await connection.receive(sink)
+        await settled(sink.finish())
+
+    return await send_over_data(session, verb, what, lambda connection: Deferred.fromCoroutine(receive(connection)), opening=opening)

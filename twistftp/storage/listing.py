@@ -24,6 +24,7 @@ from twistftp.storage.failures import from_os_error
 from twistftp.storage.holding import Held, InThread, in_thread
 from twistftp.storage.interfaces import ILongListing
 from twistftp.storage.links import Links
+from twistftp.storage.placing import RESERVED
 from twistftp.wire.entries import Entry
 from twistftp.wire.unix_form import KIND, OWNER, UnixForm
 
@@ -49,18 +50,19 @@ class LocalListing(Held):
     An ``ILongListing``. Only names are held, and they are held as octets.
 
     A directory that is big or that a cold disk is slow to tell of is read in threads. Entries that vanish are left out
-    (P-LS-6), and so are names with CR or LF (P-LINE-10).
+    (P-LS-6), and so are names with CR or LF (P-LINE-10) and unfinished uploads.
 
+    :param writable: whether the reader may also write, as far as the system lets it.
     :raises StorageError: missing, outside, not a directory, no right to list it.
     """
 
     __slots__ = ("_directory", "_in_thread", "_is_slow", "_links", "_names", "_rest", "_rights", "_runs")
 
-    def __init__(self, confinement: Confinement, path: Sequence[str], in_thread: InThread = in_thread) -> None:
+    def __init__(self, confinement: Confinement, path: Sequence[str], in_thread: InThread = in_thread, writable: bool = False) -> None:
         super().__init__()
         self._directory = directory = confinement.directory(path, readable=True)
         self._in_thread = in_thread
-        self._rights: Rights = rights()
+        self._rights: Rights = rights(True, directory.own_status()) if writable else rights()
         self._links = Links(confinement, path, directory, self._rights)
         self._is_slow = False
         self._runs: list[list[bytes]] = []
@@ -199,5 +201,7 @@ def _sorted_octets(names: list[Any]) -> list[bytes]:
     octets = joined.split(b"/")
     if b"\n" in joined or b"\r" in joined:
         octets = [name for name in octets if b"\n" not in name and b"\r" not in name]
+    if RESERVED in joined:
+        octets = [name for name in octets if not name.startswith(RESERVED)]
     octets.sort()
     return octets

@@ -25,7 +25,7 @@ from twistftp.transport.interfaces import ISource, ShortFile
 if TYPE_CHECKING:
     from twistftp.transport.dtp import DataConnection
 
-__all__ = ["HAS_SENDFILE", "SMALL", "FileSource", "PullSender", "SendfileSender", "Sender", "WriteThroughSender"]
+__all__ = ["HAS_SENDFILE", "SMALL", "FileSource", "PullSender", "SendfileSender", "Sender", "WriteThroughSender", "sender_for"]
 
 BLOCK = 1 << 22
 """Octets a ``sendfile`` call, a millisecond's worth at most: over a network the socket's buffer is the real limit."""
@@ -40,6 +40,12 @@ HAS_SENDFILE = sys.platform == "linux"
 
 _LOST = frozenset((EPIPE, ECONNRESET, ECONNABORTED, ENOTCONN, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, ENETDOWN, ENETRESET))
 _AGAIN = frozenset((EAGAIN, EINTR))
+
+
+def sender_for(connection: DataConnection, transport: Any, source: Any) -> Sender:
+    """The best way to send a source over this transport."""
+    kind = WriteThroughSender if getattr(transport, "sends_at_once", False) else PullSender
+    return kind(connection, transport, source)
 
 
 @implementer(ISource)

@@ -41,6 +41,7 @@ class Command:
     """
     One verb. ``handler`` is called with the session and the argument's value and gives a ``Reply``, at once or as a coroutine.
 
+    ``writes``: refused to users who may only read, before its argument is looked at (PROTOCOL P-GEN-1).
     ``feat`` is its line of FEAT: text, or a function of the session that gives one or ``None``. ``rfc`` names where it is defined.
     """
 
@@ -54,6 +55,7 @@ class Command:
     feat: str | Callable[[Any], str | None] | None = None
     while_busy: bool = False
     is_transfer: bool = False
+    writes: bool = False
     is_offered: bool | Callable[[Any], bool] = True  # False: known, but always refused; HELP leaves it out. A function of the session may say
 
     def offered(self, session: Any) -> bool:

@@ -30,7 +30,7 @@ _OK = Reply.of(200, "OK.")
 def features(session: Session, _: None) -> Reply:
     """The truth for this session: what is switched off is not listed (PROTOCOL P-FEAT-2)."""
     lines = list(_FEATURES_WITHOUT_VERB)
-    for command in session.site.verbs.values():
+    for command in (*session.site.verbs.values(), *session.site.site_verbs.values()):
         feature = command.feat(session) if callable(command.feat) else command.feat
         if feature:
             lines.append(feature)
