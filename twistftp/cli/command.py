@@ -10,6 +10,7 @@ import click
 
 from twistftp import __version__
 from twistftp.cli.check import check
+from twistftp.cli.doctor.command import doctor
 from twistftp.cli.firewall import firewall
 
 __all__ = ["main"]
@@ -22,4 +23,5 @@ def main() -> None:
 
 
 main.add_command(check)
+main.add_command(doctor)
 main.add_command(firewall)
