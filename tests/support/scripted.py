@@ -68,6 +68,7 @@ class Scripted:
         self._is_over = False
 
     def __enter__(self) -> Scripted:
+        self._is_over = False
         self._listener = self.keep(socket.create_server((self.address, 0), family=socket.AF_INET6 if ":" in self.address else socket.AF_INET))
         self.port: int = self._listener.getsockname()[1]
         self._start(self._accept)

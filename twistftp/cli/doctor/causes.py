@@ -7,11 +7,9 @@ Not here: which of them holds (``rules``). The texts say how sure they can be: t
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from attrs import field, frozen
-
-__all__ = ["Cause", "Finding"]
+__all__ = ["Cause", "Texts"]
 
 _WALK_THROUGH = "Microsoft's walk-through \"Configuring FTP Firewall Settings\" says"
 _AUTH_QUOTED = (
@@ -32,7 +30,7 @@ _FILTER_OFF = (
 
 
 class Texts(NamedTuple):
-    """What is said of a cause. The fields in braces are those of a :class:`Finding`."""
+    """What is said of a cause. The fields in braces are the facts of a ``Finding``."""
 
     title: str
     why: str
@@ -75,7 +73,7 @@ class Cause(Enum):
     SPEAKS_TLS = Texts("the port speaks TLS from the first octet", "It is a port of implicit FTPS.", "Use ftps://, in the client and here.")
     SPEAKS_PLAIN = Texts(
         "the port does not speak TLS from the first octet",
-        "It said: {detail}",
+        'It said: "{detail}"',
         "Use ftpes:// (TLS after AUTH) or ftp://, in the client and here; or turn implicit TLS on for that port of the server.",
     )
     HUNG_UP = Texts(
@@ -84,7 +82,7 @@ class Cause(Enum):
         "accepts for it (proxy, load balancer, port forwarding) finds no server behind it.",
         "Check the server's list of addresses that are allowed, and where the port leads to.",
     )
-    NOT_FTP = Texts("this is no FTP server", "It said: {detail}", "Check host and port: another service answers there.")
+    NOT_FTP = Texts("this is no FTP server", 'It said: "{detail}"', "Check host and port: another service answers there.")
     ENDLESS = Texts("the server talks without end", "Replies of FTP servers end.", "Check host and port, and what lies between.")
     TURNED_AWAY = Texts("the server turns you away", "It said: {said}", "Do what the reply asks for, or try again later; the server's log has more.")
     # TLS.
@@ -108,9 +106,10 @@ class Cause(Enum):
     )
     AUTH_UNCONFIGURED = Texts(
         "the server itself refuses TLS",
-        "It said: {said}. That is a server's own answer, not a filter's: most likely it has no usable certificate (IIS answers so when TLS is "
-        "allowed and no certificate is chosen).",
-        "Give the server a certificate, for the site that answers here.",
+        "It said: {said}. Servers say so themselves: most likely it has no usable certificate (IIS answers so when TLS is allowed and no "
+        "certificate is chosen), or a rule against it.",
+        "Give the server a certificate, for the site that answers here. If it has one and its log knows nothing of this, a stateful filter "
+        "or application-level gateway (ALG) answered in its place.",
     )
     AUTH_NOT_OFFERED = Texts(
         "the server does not offer TLS",
@@ -120,7 +119,7 @@ class Cause(Enum):
     )
     HANDSHAKE_ANSWERED_FOR = Texts(
         "something else than TLS came back",
-        "The server agreed to TLS, but then came: {detail}. Most likely a filter or proxy on the way answers in the clear.",
+        "The server agreed to TLS, but then came: \"{detail}\". Most likely a filter or proxy on the way answers in the clear.",
         _FILTER_OFF,
     )
     HANDSHAKE_CUT = Texts(
@@ -236,7 +235,17 @@ class Cause(Enum):
     NO_EPSV = Texts(
         "EPSV is not there",
         "It was refused: {said}. Clients over IPv6 need it, the others fall back to PASV.",
-        "None is needed as long as there is no IPv6.",
+        "Nothing need be done as long as there is no IPv6.",
+    )
+    ANSWERED_FOR = Texts(
+        "a middlebox answers {verb} in the server's place",
+        "FEAT lists {verb}, but it was refused: {said}. A server that lists a verb knows it, so most likely a filter or proxy on the way refuses it.",
+        _FILTER_OFF,
+    )
+    UNREADABLE = Texts(
+        "the reply to {verb} makes no sense",
+        "It was: {said}. No address and port can be read in it; a server that works does not say that, so most likely something alters it.",
+        _FILTER_OFF,
     )
     PASSIVE_REFUSED = Texts(
         "the server refuses passive mode",
@@ -308,31 +317,3 @@ class Cause(Enum):
         "Compare with the server's log.",
     )
     NO_TIME = Texts("the time was up", "It ended during: {step}. What is not said above was not tried.", "Try again with a longer `--timeout`.")
-
-
-@frozen
-class Finding:
-    """
-    One cause with its particulars. ``about`` names the session it was found in, ``""``: the one that was asked for;
-    ``is_problem``: whether it is in the way, or only worth knowing.
-    """
-
-    cause: Cause
-    is_problem: bool = True
-    facts: dict[str, Any] = field(factory=dict)
-    about: str = ""
-
-    @property
-    def title(self) -> str:
-        """What is the matter, in a few words."""
-        return self.cause.value.title.format(**self.facts)
-
-    @property
-    def why(self) -> str:
-        """What it means, and what it was seen by."""
-        return self.cause.value.why.format(**self.facts)
-
-    @property
-    def cure(self) -> str:
-        """What to do about it."""
-        return self.cause.value.cure.format(**self.facts)

@@ -94,12 +94,19 @@ class Control:
         return Answer(int(code), tuple(harmless(text, self._secret).strip() for text in lines))
 
     def strays(self) -> list[Answer]:
-        """Replies that are there already, before anything was asked."""
+        """
+        Replies that are there already, before anything was asked.
+
+        :raises Interrupted: the connection has ended.
+        """
         found = []
-        if self.channel.has_more():
-            self._buffer += self.channel.receive(self._budget.until(1))
-        while re.match(rb"[1-5][0-9][0-9] [^\n]*\n", self._buffer):
-            found.append(self.hear())
+        try:
+            if self.channel.has_more():
+                self._buffer += self.channel.receive(self._budget.until(1))
+            while re.match(rb"[1-5][0-9][0-9] [^\n]*\n", self._buffer):
+                found.append(self._reply(self._budget.until(1)))
+        except Lost as lost:
+            raise Interrupted(self._command, lost) from None
         return found
 
     def close(self) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-from twistftp.cli.doctor.causes import Cause, Finding
+from twistftp.cli.doctor.causes import Cause
+from twistftp.cli.doctor.finding import Finding
 from twistftp.cli.doctor.seen import FAILED_TO_CONNECT, Ending, Passive, PortState, Seen, Session, Transfer
 from twistftp.cli.doctor.wording import also_said, endings_text, ports_text, said
 from twistftp.policy.firewall import is_private
@@ -74,12 +75,11 @@ def _altered(session: Session, seen: Seen) -> Finding | None:
     evidence = session.stated
     if not evidence and (difference := _clear_and_tls(session, seen)):
         evidence = difference
-    if not evidence and session.connected("EPSV") and len(failed) > 1 and not _opened(session, "PASV"):
+    # One that names another address is most likely just wrong, even where a filter opens ports as it reads the other replies.
+    are_here = all(one.address == session.peer for one in failed)
+    if not evidence and are_here and len(failed) > 1 and session.connected("EPSV") and not _opened(session, "PASV"):
         ports = ports_text(one.port for one in failed)
-        if all(one.address == session.peer for one in failed):
-            evidence = f"The 227 names the server's address, but its ports ({ports}) are closed, while those of EPSV are open each time"
-        elif all(one.at_peer in FAILED_TO_CONNECT for one in failed):
-            evidence = f"The 227 names {failed[0].address}; its ports ({ports}) are closed at {session.peer}, too, while those of EPSV are open"
+        evidence = f"The 227 names the server's address, but its ports ({ports}) are closed, while those of EPSV are open each time"
     if not evidence:
         return None
     return Finding(Cause.ALTERED, facts={"evidence": evidence[0].upper() + evidence[1:], "instead": _instead(session)})
@@ -104,8 +104,8 @@ def _wrong_address(session: Session, seen: Seen) -> Finding | None:
     if not misdirected:
         return None
     one = misdirected[0]
-    kind = ", a private address," if is_private(one.address) and not is_private(session.peer) else ""
-    reached = f" (port {one.port} is open there)" if one.at_peer is Ending.OPEN else ""
+    kind = ", a private address" if is_private(one.address) and not is_private(session.peer) else ""
+    reached = f" (port {one.port} is {'open' if one.at_peer is Ending.OPEN else 'closed'} there)"
     facts = {"address": one.address, "kind": kind, "peer": session.peer, "reached": reached, "instead": _instead(session)}
     return Finding(Cause.WRONG_ADDRESS, facts=facts)
 
@@ -131,12 +131,18 @@ def _range(session: Session, seen: Seen) -> Finding | None:
 def _refused(session: Session, seen: Seen) -> Finding | None:
     refused = {one.verb: one.answer for one in session.passive if one.answer is not None and not one.is_told}
     told = {one.verb for one in session.passive if one.is_told}
+    for verb, answer in refused.items():
+        facts = {"verb": verb, "said": said(answer)}
+        if answer.is_positive:
+            return Finding(Cause.UNREADABLE, is_problem=not session.could_list_and_fetch, facts=facts)
+        if answer.code in {500, 502} and session.offers(verb):
+            return Finding(Cause.ANSWERED_FOR, is_problem=not session.could_list_and_fetch, facts=facts)
     if not refused:
         return None
-    verb, answer = next(iter(refused.items()))
-    facts = {"said": said(answer)}
     if not told:
         return Finding(Cause.PASSIVE_REFUSED, facts={"said": "; ".join(f"{verb}: {said(answer)}" for verb, answer in refused.items())})
+    verb, answer = next(iter(refused.items()))
+    facts = {"said": said(answer)}
     return Finding(Cause.ONLY_EPSV, facts=facts) if verb == "PASV" else Finding(Cause.NO_EPSV, is_problem=False, facts=facts)
 
 

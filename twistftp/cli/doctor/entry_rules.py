@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-from twistftp.cli.doctor.causes import Cause, Finding
+from twistftp.cli.doctor.causes import Cause
+from twistftp.cli.doctor.finding import Finding
 from twistftp.cli.doctor.seen import Answer, Certificate, Ending, Seen, Session
 from twistftp.cli.doctor.wording import said
 
@@ -62,7 +63,7 @@ def _auth(session: Session, seen: Seen) -> Finding | None:
         return Finding(Cause.AUTH_MASKED, facts=facts)
     if stop.answer.code in _SERVERS_OWN:
         return Finding(Cause.AUTH_UNCONFIGURED, facts=facts)
-    return Finding(Cause.AUTH_ANSWERED_FOR if session.offers_auth else Cause.AUTH_NOT_OFFERED, facts=facts)
+    return Finding(Cause.AUTH_ANSWERED_FOR if session.offers("AUTH") else Cause.AUTH_NOT_OFFERED, facts=facts)
 
 
 def _handshake(session: Session, seen: Seen) -> Finding | None:

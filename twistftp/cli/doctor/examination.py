@@ -59,7 +59,7 @@ def _other_scheme(seen: Seen, target: Target) -> str | None:
     """
     session = seen.session
     if session.scheme == "ftp":
-        return "ftpes" if session.offers_auth else None
+        return "ftpes" if session.offers("AUTH") else None
     if session.scheme == "ftpes" and target.is_anonymous and not session.could_list_and_fetch:
         return "ftp"
     return None

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from textwrap import fill
 
-from twistftp.cli.doctor.causes import Cause, Finding
+from twistftp.cli.doctor.causes import Cause
+from twistftp.cli.doctor.finding import Finding
 from twistftp.cli.doctor.seen import Answer, Certificate, Ending, Passive, PortState, Scan, Seen, Session, Tls
 from twistftp.cli.doctor.wording import ports_text
 from twistftp.wire.addresses import is_ipv6

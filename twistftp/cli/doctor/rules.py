@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from twistftp.cli.doctor.causes import Cause, Finding
+from twistftp.cli.doctor.causes import Cause
 from twistftp.cli.doctor.data_rules import DATA_GROUPS
 from twistftp.cli.doctor.entry_rules import ENTRY_GROUPS
+from twistftp.cli.doctor.finding import Finding
 from twistftp.cli.doctor.seen import Seen, Session
 
 __all__ = ["findings"]

@@ -209,10 +209,9 @@ class Session:
         """Whether TLS came up."""
         return self.tls is not None
 
-    @property
-    def offers_auth(self) -> bool:
-        """Whether FEAT lists AUTH."""
-        return any(line.upper().split()[:1] == ["AUTH"] for line in self.features or ())
+    def offers(self, verb: str) -> bool:
+        """Whether FEAT lists a verb."""
+        return any(line.upper().split()[:1] == [verb] for line in self.features or ())
 
     def tries(self, verb: str) -> list[Passive]:
         """The attempts with one verb."""

@@ -21,6 +21,9 @@ _ADDRESS = "doctor@"
 """What anonymous users say instead of a password (RFC 1635)."""
 
 
+_ESCAPES = "/ ? # and @ in a user name or password are written as %2F %3F %23 and %40"
+
+
 class TargetError(ValueError):
     """A URL or a range of ports is not what it should be; the text says why, without repeating a password."""
 
@@ -75,11 +78,11 @@ def parse_target(url: str) -> Target:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise TargetError("the host or the port is wrong; an IPv6 address stands in brackets, as in ftp://[2001:db8::1]:21") from None
+        raise TargetError(f"the host or the port is wrong; an IPv6 address stands in brackets, as in ftp://[2001:db8::1]:21; {_ESCAPES}") from None
     if parts.scheme not in PORTS:
         raise TargetError("a URL begins with ftp://, ftpes:// (TLS after AUTH) or ftps:// (TLS from the first octet)")
     if parts.query or parts.fragment:
-        raise TargetError("? and # in a user name, password or path are written as %3F and %23")
+        raise TargetError(_ESCAPES)
     host = unquote(host)  # the zone of fe80::1%25eth0
     if not host.isprintable():
         raise TargetError("a host name has no control characters")

@@ -20,6 +20,9 @@ __all__ = ["Walk"]
 _ARRIVALS = 4
 """Control connections of one walk; more could look like an attack."""
 
+_UNKNOWN = range(500, 505)
+"""Replies to a verb that the server does not know after all."""
+
 
 class Walk:
     """One walk by one scheme. ``seen`` is filled as it goes, so that it holds what is known when the time is up."""
@@ -136,7 +139,7 @@ class Walk:
     def _list_and_fetch(self, verb: str) -> None:
         found = self._try(verb, self._listing)
         refused = found.transfer.answer if found is not None and found.transfer is not None else None
-        if self._listing == "MLSD" and refused is not None and refused.code >= 500:
+        if self._listing == "MLSD" and refused is not None and refused.code in _UNKNOWN:
             self._listing = "LIST"
             found = self._try(verb, self._listing)
         if found is None or found.transfer is None or not found.transfer.is_done:
@@ -177,13 +180,15 @@ class Walk:
             self.seen.strays += self._control.strays()
             found: Passive | None = mover.passive(verb, command, argument)
         except Interrupted as interrupted:
-            self._lose(interrupted)
             found = self.seen.passive[-1] if len(self.seen.passive) > count else None
+            self._lose(interrupted, is_noted=not (found and found.transfer and found.transfer.is_cut))
         self._octets = bytes(mover.octets)
         return found
 
-    def _lose(self, interrupted: Interrupted) -> None:
-        self.seen.interruptions.append(Interruption(interrupted.command, interrupted.ending))
+    def _lose(self, interrupted: Interrupted, is_noted: bool = True) -> None:
+        """The control connection is of no more use. It is no event that one is whose transfer the doctor itself has cut off."""
+        if is_noted:
+            self.seen.interruptions.append(Interruption(interrupted.command, interrupted.ending))
         if self._control is not None:
             self._control.channel.close()
         self._control = self._mover = None
