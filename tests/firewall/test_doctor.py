@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 from tests.firewall.scene import DROP_ALL_BUT, FirewallCase
@@ -23,6 +24,9 @@ table ip nat {
     chain post { type nat hook postrouting priority srcnat; oif s0 masquerade; }
 }
 """
+
+
+_RUNS = re.compile(r"```console\n\$ twistftp doctor (.*)\n((?:.*\n)*?)```")
 
 
 class DoctorTests(FirewallCase):
@@ -64,7 +68,7 @@ class DoctorTests(FirewallCase):
         lab = self.laboratory()
         lab.server.nft(DROP_ALL_BUT.format("tcp dport 21 ct state new accept"))
         self.serve("--passive-ports", "50000-50001")
-        text = self.doctor(1, "problem: the passive ports are closed", "(no answer)", "works active PORT")
+        text = self.doctor(1, "problem: the passive port range is closed", "(no answer)", "works active PORT")
         self.assertRegex(text, r"cannot be reached: 5000[01]")
         self.assertIn("SITE WHY Last failed data connection: never arrived.", text)
         self.assertIn("Open TCP 50000-50001 to this server", text)
@@ -116,3 +120,23 @@ class DoctorTests(FirewallCase):
         self.serve("--passive-ports", "50000-50004")
         text = self.doctor(0, "note: active mode is refused", "PORT names 192.168.7.10", "result: works")
         self.assertNotIn("problem", text)
+
+    def test_readme(self) -> None:
+        """The README's runs are real: one where all is open, one where the range is closed. Which ports come up is chance."""
+
+        def alike(text: str) -> str:
+            return re.sub(r"\s+", " ", re.sub(r"\b5000[0-4](, 5000[0-4]|-5000[0-4](?= \(no answer))?", "PORT", text)).strip()
+
+        runs = _RUNS.findall((CHECKOUT / "README.md").read_text("utf-8"))
+        self.assertEqual(2, len(runs))
+        lab = self.laboratory()
+        for number in range(32):
+            (self.root / str(number)).unlink()
+        lab.server.nft(DROP_ALL_BUT.format("tcp dport { 21, 50000-50004 } ct state new accept"))
+        self.serve("--passive-ports", "50000-50004")
+        for (arguments, shown), status in zip(runs, (0, 1), strict=True):
+            url, *options = arguments.split()
+            self.assertEqual(f"ftp://{lab.server_address}", url)
+            self.assertEqual(alike(shown), alike(self.doctor(status, options=tuple(options))))
+            lab.server.nft("delete table inet lab")
+            lab.server.nft(DROP_ALL_BUT.format("tcp dport 21 ct state new accept"))

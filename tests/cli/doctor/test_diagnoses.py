@@ -168,7 +168,7 @@ class PassiveTests(DoctorCase):
         """The control port is open, the passive ports are not; they are listed."""
         server = Scripted({"PASV": lambda talk, _: numbers("127.0.0.1", 20001), "EPSV": b"229 Here (|||20003|)\r\n"})
         result = self.doctor(server)
-        self.assertFinds(result, 1, "problem: the passive ports are closed", "20001, 20003 (connection refused)", "works active PORT")
+        self.assertFinds(result, 1, "problem: the passive port range is closed", "20001, 20003 (connection refused)", "works active PORT")
         self.assertEqual(1, result.output.count("problem:"))
 
     def test_some_closed(self) -> None:
@@ -180,7 +180,7 @@ class PassiveTests(DoctorCase):
             return talk.usual("EPSV")
 
         result = self.doctor(Scripted({"EPSV": offer, "PASV": b"502 No.\r\n"}))
-        self.assertFinds(result, 1, "problem: some of the passive ports are closed", "Closed: 20003 (connection refused)")
+        self.assertFinds(result, 1, "problem: some ports of the passive port range are closed", "Closed: 20003 (connection refused)")
 
     def test_wrong_address(self) -> None:
         """A 227 that names another address: the port is open at the server's. With EPSV a client gets along, without it does not."""
@@ -195,13 +195,14 @@ class PassiveTests(DoctorCase):
         """A 227 whose ports are closed each time, while those of EPSV are open each time."""
         server = Scripted(told=lambda address, _: (address, 20005))
         result = self.doctor(server)
-        self.assertFinds(result, 0, "problem: the 227 reply is altered on the way", "application-level gateway (ALG)", "use EPSV, which works here")
+        words = "application-level gateway (ALG)", "use EPSV, which works here"
+        self.assertFinds(result, 0, "problem: 227 altered: address or port translated on the way", *words)
 
     def test_altered_by_stat(self) -> None:
         """The server's own STAT says where it listens, and that is not what came."""
         state = b"211-Status:\r\n in Passive mode (127,0,0,1,80,80)\r\n211 End\r\n"
         server = Scripted({"STAT": state, "EPSV": b"500 What?\r\n", "PASV": lambda talk, _: numbers("127.0.0.1", 20007)})
-        self.assertFinds(self.doctor(server), 1, "problem: the 227 reply is altered on the way", "STAT 127.0.0.1 port 20560")
+        self.assertFinds(self.doctor(server), 1, "problem: 227 altered: address or port translated on the way", "STAT 127.0.0.1 port 20560")
 
     def test_only_epsv(self) -> None:
         """PASV refused."""

@@ -202,7 +202,7 @@ class FilterTests(DoctorCase):
 
         server = Scripted({"PASV": passive, "EPSV": b"500 No.\r\n"}, tls=authority().context())
         result = self.doctor(server, *trusting())
-        self.assertFinds(result, 1, "problem: the 227 reply is altered on the way", "names 127.0.0.77, under TLS", "127.0.0.1")
+        self.assertFinds(result, 1, "problem: 227 altered: address or port translated on the way", "names 127.0.0.77, under TLS", "127.0.0.1")
 
     def test_data(self) -> None:
         """TLS that fails on data connections, and a server that wants the session resumed."""

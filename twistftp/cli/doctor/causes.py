@@ -170,7 +170,7 @@ class Cause(Enum):
         "{instead}.",
     )
     ALTERED = Texts(
-        "the 227 reply is altered on the way",
+        "227 altered: address or port translated on the way",
         "{evidence}. So a router or firewall with an FTP application-level gateway (ALG) most likely translates addresses or ports in the reply, "
         "and wrongly.",
         "Turn the FTP ALG or helper off on both sides' routers, and forward the passive ports one to one; with TLS nobody can alter the reply. "
@@ -207,13 +207,13 @@ class Cause(Enum):
         _OPEN_PORTS,
     )
     RANGE_CLOSED = Texts(
-        "the passive ports are closed",
+        "the passive port range is closed",
         "The server named these ports, and they cannot be reached: {ports} ({how}). The login works, listings hang. Most likely a firewall, the "
         "cloud's rules or the router's forwarding let in the control port alone.",
         _OPEN_PORTS,
     )
     SOME_CLOSED = Texts(
-        "some of the passive ports are closed",
+        "some ports of the passive port range are closed",
         "Closed: {ports} ({how}); open: {open}. Most likely the firewall's range, or the router's, is not the server's.",
         "Make the two ranges the same, both ends included (`twistftp firewall` prints the rules).",
     )

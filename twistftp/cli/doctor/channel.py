@@ -28,6 +28,7 @@ _ENDINGS = {
     errno.ECONNRESET: Ending.RESET,
     errno.EPIPE: Ending.RESET,
     errno.ECONNABORTED: Ending.RESET,
+    errno.ENOTCONN: Ending.RESET,  # reset before anything else was done with it
 }
 _BLOCK = 65536
 
@@ -290,7 +291,8 @@ class Channel:
             return Lost(Ending.GARBLED, harmless(self._first.split(b"\n")[0]))
         if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
             return Lost(Ending.CLOSED)
-        return Lost(Ending.TLS_REFUSED, harmless((error.reason or str(error)).replace("_", " ").lower()))
+        # Behind the handshake it is plain text of a server that gives up, or damage done on the way.
+        return Lost(Ending.TLS_REFUSED if self._tls is None else Ending.GARBLED, harmless((error.reason or str(error)).replace("_", " ").lower()))
 
     def _flush(self, until: float) -> None:
         if octets := self._outgoing.read():

@@ -35,7 +35,9 @@ def _connection(session: Session, seen: Seen) -> Finding | None:
         return Finding(Cause.NAME_UNKNOWN, facts=facts)
     if stop.ending is Ending.SILENT and not session.connects:
         return Finding(Cause.NAME_SERVERS, facts=facts)
-    causes = {Ending.REFUSED: Cause.CONTROL_REFUSED, Ending.RESET: Cause.CONTROL_REFUSED, Ending.SILENT: Cause.CONTROL_SILENT}
+    if stop.ending is Ending.RESET:  # a closed port refuses; this one has accepted before
+        return Finding(Cause.HUNG_UP, facts={"how": stop.ending.value})
+    causes = {Ending.REFUSED: Cause.CONTROL_REFUSED, Ending.SILENT: Cause.CONTROL_SILENT}
     return Finding(causes.get(stop.ending, Cause.CONTROL_UNREACHABLE), facts=facts)
 
 

@@ -11,12 +11,12 @@ import errno
 import selectors
 import socket
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from time import monotonic
 
 from twistftp.cli.doctor.channel import Budget, Lost, OutOfTime, ending_of
 from twistftp.cli.doctor.control import Control, Interrupted
-from twistftp.cli.doctor.seen import FAILED_TO_CONNECT, Ending, PortState, Scan
+from twistftp.cli.doctor.seen import Ending, PortState, Scan
 from twistftp.cli.doctor.transfers import told
 from twistftp.wire.addresses import is_ipv6
 
@@ -103,38 +103,35 @@ def _begin(selector: selectors.BaseSelector, family: int, host: str, port: int, 
 def _end(selector: selectors.BaseSelector, skt: socket.socket, endings: dict[int, Ending], port: int, number: int) -> None:
     selector.unregister(skt)
     skt.close()
-    endings[port] = ending_of(OSError(number, "")) if number else Ending.OPEN
+    # A closed port refuses; who resets has accepted before, as servers do with connections that no client of theirs announced.
+    ending = ending_of(OSError(number, "")) if number else Ending.OPEN
+    endings[port] = Ending.OPEN if ending is Ending.RESET else ending
 
 
 def _offered(control: Control, wanted: set[int], budget: Budget, reserve: float) -> dict[int, Ending]:
     """What happens at ports that the server offers, until it has offered all that are wanted, or offers nothing new any more."""
-    verb = _verb(control)
     endings: dict[int, Ending] = {}
     in_vain = 0
     try:
-        while verb and wanted - endings.keys() and in_vain < 12 + len(wanted) // 2 and len(endings) < _OFFERS and budget.left > reserve:
-            place = told(verb, control.say(verb))
-            if place is None:
-                break
-            port = place[1]
+        for port in _offers(control) if wanted else ():
             in_vain = in_vain + 1 if port in endings else 0
-            if endings.get(port) in FAILED_TO_CONNECT:
-                continue
+            # Each offer is taken up: there are servers that do not make one again that was left.
             try:
                 control.channel.connect_beside(control.channel.peer, port).close()
                 endings[port] = Ending.OPEN
             except Lost as lost:
-                endings[port] = lost.ending
+                endings[port] = Ending.OPEN if lost.ending is Ending.RESET else lost.ending
+            if wanted <= endings.keys() or in_vain > 20 + len(wanted) or len(endings) >= _OFFERS or budget.left <= reserve:
+                break
     except (Interrupted, OutOfTime):
         pass
     return endings
 
 
-def _verb(control: Control) -> str:
-    """The verb that names ports here: EPSV, which no filter rewrites as long as it knows PASV alone, else PASV."""
-    try:
-        if told("EPSV", control.say("EPSV")) is not None:
-            return "EPSV"
-        return "" if is_ipv6(control.channel.peer) or told("PASV", control.say("PASV")) is None else "PASV"
-    except Interrupted:
-        return ""
+def _offers(control: Control) -> Iterator[int]:
+    """The ports that a server offers by EPSV, which filters that alter replies mostly do not know, or else by PASV."""
+    verbs = ["EPSV"] if is_ipv6(control.channel.peer) else ["EPSV", "PASV"]
+    for verb in verbs:
+        while (place := told(verb, control.say(verb))) is not None:
+            verbs.clear()  # the first that works
+            yield place[1]

@@ -34,10 +34,14 @@ def report(seen: Seen, findings: list[Finding], user: str) -> Iterator[str]:
         yield ""
         about = f"{finding.about}: " if finding.about else ""
         yield f"{'problem' if finding.is_problem else 'note'}: {about}{finding.title}"
-        yield fill(finding.why, _WIDTH, initial_indent="  why:  ", subsequent_indent="        ", break_on_hyphens=False)
-        yield fill(finding.cure, _WIDTH, initial_indent="  cure: ", subsequent_indent="        ", break_on_hyphens=False)
+        yield _filled("  why:  ", finding.why)
+        yield _filled("  cure: ", finding.cure)
     yield ""
     yield f"result: {_result(seen, findings)}"
+
+
+def _filled(head: str, text: str) -> str:
+    return fill(text, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False)
 
 
 def _line(works: bool | None, what: str, text: str) -> str:
@@ -74,7 +78,7 @@ def _session(session: Session, port: int, user: str) -> Iterator[str]:
         is_done = active.transfer is not None and active.transfer.is_done
         yield _line(is_done, "active", f"{active.verb}{'' if is_done else f': {_why_not_active(session)}'}")
     if session.own_account is not None:
-        yield _line(None, "SITE WHY", _own(session.own_account))
+        yield _filled(f"{'':<7}{'SITE WHY':<12}", _own(session.own_account))
 
 
 def _own(answer: Answer) -> str:
