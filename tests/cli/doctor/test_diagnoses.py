@@ -8,11 +8,13 @@ from contextlib import ExitStack
 from threading import Event
 from unittest.mock import patch
 
+from click.testing import CliRunner
 from twisted.trial.unittest import SkipTest
 
 from tests.support.doctor import DoctorCase, authority
 from tests.support.running import free_range, has_ipv6
 from tests.support.scripted import Deed, Scripted, Talk, Words
+from twistftp.cli import main
 
 
 class HealthyTests(DoctorCase):
@@ -53,6 +55,17 @@ class HealthyTests(DoctorCase):
         self.assertFinds(result, 0, "al@ice: 230 Welcome; your password is ********.")
         self.assertEqual(["USER al@ice", "PASS s3cret wörd"], server.commands[:2])
         self.assertNotIn("s3cret", result.output)
+
+    def test_question(self) -> None:
+        """A password that the URL lacks is asked for where somebody can answer, and not shown; elsewhere it is empty."""
+        with Scripted() as server:
+            url = f"ftp://alice@127.0.0.1:{server.port}"
+            with patch("twistftp.cli.doctor.command._can_ask", return_value=True):
+                result = CliRunner().invoke(main, ["doctor", url], input="s3cret\n")
+            self.assertEqual(["USER alice", "PASS s3cret"], server.commands[:2])
+            self.assertNotIn("s3cret", result.output)
+            self.run_doctor(url)
+            self.assertIn("PASS ", server.commands)
 
     def test_directory(self) -> None:
         """A path in the URL is a directory to look into."""

@@ -77,7 +77,7 @@ class EndingTests(DoctorCase):
             while True:
                 data.sendall(b"type=file;size=7; readme\r\n" * 100)
 
-        self.assertFinds(self.timed(Scripted(data=pour)), 0, "and stopped there", "result: works")
+        self.assertFinds(self.doctor(Scripted(data=pour), seconds=20), 0, "and stopped there", "result: works")
 
     def test_silent_data(self) -> None:
         """Data connections on which nothing comes."""

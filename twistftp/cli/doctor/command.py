@@ -28,7 +28,8 @@ def doctor(url: str, ports: str | None, ca: str | None, insecure: bool, timeout:
     Look at the server of URL from the client's side: connect, log in, list and fetch in passive mode, and try active mode and TLS.
 
     URL is ftp://[USER[:PASSWORD]@]HOST[:PORT], ftpes://... (TLS after AUTH) or ftps://... (TLS from the first octet), perhaps with a
-    directory behind it. Without a user it is the anonymous one. Nothing is changed on the server.
+    directory behind it. Without a user it is the anonymous one; a user's password that is missing is asked for. Nothing is changed
+    on the server.
 
     Exit status: 0 if a client can list and fetch, 1 if not, 2 for mistakes on this command line.
     """
@@ -39,9 +40,14 @@ def doctor(url: str, ports: str | None, ca: str | None, insecure: bool, timeout:
         raise click.UsageError(str(error)) from None
     if ca and insecure:
         raise click.UsageError("--ca says whom to trust, --insecure to trust everybody: give one of them")
-    if target.password is None and not target.is_anonymous and sys.stdin.isatty():
+    if target.password is None and not target.is_anonymous and _can_ask():
         target = evolve(target, password=click.prompt(f"Password of {target.user}", hide_input=True, err=True))
     raise SystemExit(_run(target, timeout, ca or "", insecure, scanned))
+
+
+def _can_ask() -> bool:
+    """Whether somebody sits there."""
+    return sys.stdin.isatty()
 
 
 def _run(target: Any, timeout: float, ca: str, is_insecure: bool, ports: range | None) -> int:

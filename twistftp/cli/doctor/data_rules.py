@@ -10,7 +10,7 @@ import re
 
 from twistftp.cli.doctor.causes import Cause
 from twistftp.cli.doctor.finding import Finding
-from twistftp.cli.doctor.seen import FAILED_TO_CONNECT, Ending, Passive, PortState, Seen, Session, Transfer
+from twistftp.cli.doctor.seen import FAILED_TO_CONNECT, NO_CHANCE, Ending, Passive, PortState, Seen, Session, Transfer
 from twistftp.cli.doctor.wording import also_said, endings_text, ports_text, said
 from twistftp.policy.firewall import is_private
 
@@ -77,9 +77,9 @@ def _altered(session: Session, seen: Seen) -> Finding | None:
         evidence = difference
     # One that names another address is most likely just wrong, even where a filter opens ports as it reads the other replies.
     are_here = all(one.address == session.peer for one in failed)
-    if not evidence and are_here and len(failed) > 1 and session.connected("EPSV") and not _opened(session, "PASV"):
+    if not evidence and are_here and len(failed) >= NO_CHANCE and session.connected("EPSV") and not _opened(session, "PASV"):
         ports = ports_text(one.port for one in failed)
-        evidence = f"The 227 names the server's address, but its ports ({ports}) are closed, while those of EPSV are open each time"
+        evidence = f"The 227 names the server's address, but its ports ({ports}) are closed, while those of EPSV are open, each time"
     if not evidence:
         return None
     return Finding(Cause.ALTERED, facts={"evidence": evidence[0].upper() + evidence[1:], "instead": _instead(session)})
@@ -112,7 +112,7 @@ def _wrong_address(session: Session, seen: Seen) -> Finding | None:
 
 def _epsv_fails(session: Session, seen: Seen) -> Finding | None:
     failed = _failed(session, "EPSV")
-    if len(failed) < 2 or _opened(session, "EPSV") or not session.connected("PASV"):
+    if len(failed) < NO_CHANCE or _opened(session, "EPSV") or not session.connected("PASV"):
         return None
     return Finding(Cause.PASV_ONLY, facts={"ports": ports_text(one.port for one in failed)})
 

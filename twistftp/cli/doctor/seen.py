@@ -17,7 +17,9 @@ __all__ = [
     "Certificate",
     "Connect",
     "Ending",
+    "FAILED_TO_CONNECT",
     "Interruption",
+    "NO_CHANCE",
     "Passive",
     "PortState",
     "Scan",
@@ -46,6 +48,8 @@ class Ending(Enum):
     NOT_TRIED = "not tried"
 
 
+NO_CHANCE = 3
+"""Failures of one verb that are its own, while the other verb works; fewer may be those of single ports."""
 FAILED_TO_CONNECT = frozenset({Ending.REFUSED, Ending.SILENT, Ending.UNREACHABLE, Ending.RESET})
 
 

@@ -11,7 +11,7 @@ import re
 from twistftp.cli.doctor.arrival import Arrival, Errand
 from twistftp.cli.doctor.control import Control, Interrupted
 from twistftp.cli.doctor.files import best, directories
-from twistftp.cli.doctor.seen import Interruption, Passive, Session, Stop
+from twistftp.cli.doctor.seen import NO_CHANCE, Ending, Interruption, Passive, Session, Stop
 from twistftp.cli.doctor.transfers import Mover, stated
 from twistftp.wire.addresses import is_ipv6
 
@@ -78,12 +78,17 @@ class Walk:
         for verb in verbs:
             self.step = verb
             self._list_and_fetch(verb)
-        # Once is by chance. What fails beside something that works is tried again.
+        # Once is by chance. What fails beside something that works is tried again, until it works or is no chance any more.
         if len({self.seen.connected(verb) for verb in verbs}) == 2:
-            for verb in verbs:
-                if not self.seen.connected(verb) and any(one.is_told for one in self.seen.tries(verb)):
+            for verb in verbs * (NO_CHANCE - 1):
+                if self._is_worth_another_try(verb):
                     self.step = f"{verb}, once more"
                     self._try(verb, self._listing)
+
+    def _is_worth_another_try(self, verb: str) -> bool:
+        """Whether there are failures at the server's own address alone; a wrong address will not get better."""
+        told = [one for one in self.seen.tries(verb) if one.is_told]
+        return bool(told) and all(one.ending is not Ending.OPEN and one.address in ("", self.seen.peer) for one in told)
 
     def try_active(self) -> None:
         """List by PORT or EPRT. This may leave the session out of step, so it comes last."""
