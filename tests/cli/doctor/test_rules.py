@@ -96,6 +96,12 @@ class DataRuleTests(SynchronousTestCase):
             self.assertIn(f"PASV is told {PRIVATE}, a private address, but the server is at {HERE} (port 50010 is open there)", found[0].why)
             self.assertIn(expected, found[0].cure)
 
+    def test_wrong_address_inside(self) -> None:
+        """A server that tells its external address inside, too."""
+        one = session(missed("PASV", Ending.SILENT, address=HERE, at_peer=Ending.OPEN), peer=PRIVATE)
+        self.assertEqual([Cause.WRONG_INSIDE], causes(one))
+        self.assertEqual([Cause.WRONG_ADDRESS], causes(session(missed("PASV", Ending.NOT_TRIED, address="0.0.0.0"), peer=PRIVATE)))
+
     def test_altered_by_comparison(self) -> None:
         """The 227 in the clear and that under TLS name different addresses."""
         clear = session(missed("PASV", Ending.SILENT, address="192.0.2.1", at_peer=Ending.SILENT))

@@ -42,7 +42,7 @@ class TargetTests(SynchronousTestCase):
         self.assertEqual((user, password, path), (target.user, target.password, target.path))
         if len(password) > 3 and password not in (user + path):
             self.assertNotIn(repr(password), repr(target))
-        self.assertEqual("" if user.lower() in {"ftp", "anonymous"} else password, target.secret)
+        self.assertEqual((password, password, False), (target.secret, target.sent_password, target.is_anonymous))
 
     def test_bad(self) -> None:
         """Mistakes are named, and the password is not repeated."""

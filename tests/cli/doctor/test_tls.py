@@ -115,6 +115,7 @@ class FilterTests(DoctorCase):
             (b"500 'XXXX': command not understood.\r\n", None, "a middlebox masks commands", quoted),
             (b"534 Local policy on server does not allow TLS secure connections.\r\n", tls, "the server itself refuses TLS", "certificate"),
             (b"502 No TLS here.\r\n", None, "the server does not offer TLS", "FEAT does not list AUTH"),
+            (b"\x00\x01 no FTP\r\n", tls, "something cuts the session at AUTH TLS", "?? no FTP"),
             (Deed.RESET, tls, "something cuts the session at AUTH TLS", quoted),
             (Deed.CUT, None, "something cuts the session at AUTH TLS", quoted),
             (Deed.SILENCE, tls, "something cuts the session at AUTH TLS", quoted),

@@ -101,7 +101,7 @@ class Cause(Enum):
     AUTH_CUT = Texts(
         "something cuts the session at AUTH TLS",
         "The control connection worked until AUTH TLS and then ended ({how}). A server that does not want TLS says so; most likely a stateful filter "
-        f"on the way lets no TLS begin. {_AUTH_QUOTED}",
+        f"or application-level gateway (ALG) on the way lets no TLS begin. {_AUTH_QUOTED}",
         _FILTER_OFF,
     )
     AUTH_UNCONFIGURED = Texts(
@@ -168,6 +168,12 @@ class Cause(Enum):
         "set, or no longer right.",
         "Set the server's external address (`--external-address {peer}` for twistftp, External IP Address of Firewall in IIS). Until then: "
         "{instead}.",
+    )
+    WRONG_INSIDE = Texts(
+        "wrong address in the 227 reply, for clients inside",
+        "PASV is told {address}, but the server is at {peer}{reached}. Most likely that is its external address, which is of no use inside the NAT.",
+        "Count your network among the internal ones (`--internal-network` for twistftp), or let the router send its own address back inside. "
+        "Until then: {instead}. And run this again from outside.",
     )
     ALTERED = Texts(
         "227 altered: address or port translated on the way",

@@ -23,6 +23,9 @@ from twistftp.cli.doctor.target import Target
 __all__ = ["CannotTrust", "checking", "describe", "examined", "unchecking"]
 
 
+_UNREADABLE = (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+
+
 class CannotTrust(Exception):
     """The file of certificates to trust cannot be used."""
 
@@ -56,12 +59,20 @@ def describe(channel: Channel, target: Target, trust_error: str, is_checked: boo
         raise ValueError("no TLS on this connection")
     cipher = tls.cipher()
     der = tls.getpeercert(binary_form=True)
-    certificate = examined(der, target, now) if der else None
+    certificate = None
+    try:
+        certificate = examined(der, target, now) if der else None
+    except _UNREADABLE:
+        trust_error = trust_error or "it cannot be read"
     return Tls(tls.version() or "", cipher[0] if cipher else "", certificate, trust_error, is_checked)
 
 
 def examined(der: bytes, target: Target, now: datetime) -> Certificate:
-    """A certificate's contents, and whether it is that of the target's host."""
+    """
+    A certificate's contents, and whether it is that of the target's host.
+
+    :raises ValueError: it cannot be read; some errors of :mod:`cryptography.x509` say the same.
+    """
     certificate = x509.load_der_x509_certificate(der)
     not_after = certificate.not_valid_after_utc
     return Certificate(

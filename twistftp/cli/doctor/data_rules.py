@@ -13,6 +13,7 @@ from twistftp.cli.doctor.finding import Finding
 from twistftp.cli.doctor.seen import FAILED_TO_CONNECT, NO_CHANCE, Ending, Passive, PortState, Seen, Session, Transfer
 from twistftp.cli.doctor.wording import also_said, endings_text, ports_text, said
 from twistftp.policy.firewall import is_private
+from twistftp.wire.addresses import is_unusable_target
 
 __all__ = ["DATA_GROUPS"]
 
@@ -107,7 +108,8 @@ def _wrong_address(session: Session, seen: Seen) -> Finding | None:
     kind = ", a private address" if is_private(one.address) and not is_private(session.peer) else ""
     reached = f" (port {one.port} is {'open' if one.at_peer is Ending.OPEN else 'closed'} there)"
     facts = {"address": one.address, "kind": kind, "peer": session.peer, "reached": reached, "instead": _instead(session)}
-    return Finding(Cause.WRONG_ADDRESS, facts=facts)
+    is_inside = is_private(session.peer) and not is_private(one.address) and not is_unusable_target(one.address)
+    return Finding(Cause.WRONG_INSIDE if is_inside else Cause.WRONG_ADDRESS, facts=facts)
 
 
 def _epsv_fails(session: Session, seen: Seen) -> Finding | None:

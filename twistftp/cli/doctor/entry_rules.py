@@ -16,6 +16,7 @@ from twistftp.cli.doctor.wording import said
 __all__ = ["ENTRY_GROUPS"]
 
 _MASK = re.compile(r"X{3,}|\*{3,}")
+_UNMASKED = re.compile(r"[^X*\W_]")
 # What a server says that has AUTH and will not do it now: 431 and 534 are RFC 2228's and RFC 4217's own, the rest is said by some.
 _SERVERS_OWN = frozenset({421, 431, 521, 522, 530, 534})
 _WANTS_TLS = re.compile(r"\b(TLS|SSL|FTPS|encrypt\w*|secure\w*|AUTH|protected)\b", re.IGNORECASE)
@@ -58,7 +59,8 @@ def _auth(session: Session, seen: Seen) -> Finding | None:
     stop = session.stop
     if stop is None or stop.stage != "auth":
         return None
-    facts = {"said": said(stop.answer), "how": stop.ending.value}
+    detail = f': "{stop.detail}"' if stop.detail else ""
+    facts = {"said": said(stop.answer), "how": f"{stop.ending.value}{detail}"}
     if stop.answer is None:
         return Finding(Cause.AUTH_CUT, facts=facts)
     if _MASK.search(stop.answer.text):
@@ -118,7 +120,7 @@ def _directory(session: Session, seen: Seen) -> Finding | None:
 def _mask(session: Session, seen: Seen) -> Finding | None:
     for command, answer in (("SYST", session.system), ("the connection", session.greeting)):
         # A banner may well be framed in asterisks; one that has nothing else has been written over.
-        if answer is not None and re.fullmatch(r"[X*\W_]*(?:X{3,}|\*{3,})[X*\W_]*", answer.text):
+        if answer is not None and _MASK.search(answer.text) and not _UNMASKED.search(answer.text):
             return Finding(Cause.MASKED, is_problem=False, facts={"command": command, "said": said(answer)})
     return None
 

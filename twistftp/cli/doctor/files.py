@@ -24,6 +24,7 @@ class Found(NamedTuple):
 _UNIX = re.compile(r"([-d])[-rwxsStTlL]{9}\S*\s+\d+\s+\S+\s+(?:\S+\s+)?(\d+)\s+[A-Z][a-z]{2}\s+\d{1,2}\s+(?:\d{4}|\d{1,2}:\d{2}) (.+)\Z")
 _DOS = re.compile(r"\d\d-\d\d-\d\d(?:\d\d)?\s+\d\d:\d\d(?:AM|PM)?\s+(?:(<DIR>)|([\d,.]+))\s+(.+)\Z", re.IGNORECASE)
 _SMALL = 1 << 20
+_LONGEST_LINE = 1000
 
 
 def _parsed(line: str) -> Found | None:
@@ -42,6 +43,8 @@ def _parsed(line: str) -> Found | None:
 
 def _all(listing: bytes) -> Iterator[Found]:
     for octets in listing.split(b"\n")[:5000]:
+        if len(octets) > _LONGEST_LINE:
+            continue
         found = _parsed(octets.rstrip(b"\r").decode("utf-8", "surrogateescape"))
         # A name with control characters could not be sent back safely, and one with a slash is none.
         if found and found.name not in {".", ".."} and not re.search(r"[\x00-\x1f\x7f/]", found.name):

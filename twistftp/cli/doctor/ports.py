@@ -121,7 +121,7 @@ def _offered(control: Control, wanted: set[int], budget: Budget, reserve: float)
                 endings[port] = Ending.OPEN
             except Lost as lost:
                 endings[port] = Ending.OPEN if lost.ending is Ending.RESET else lost.ending
-            if wanted <= endings.keys() or in_vain > 20 + len(wanted) or len(endings) >= _OFFERS or budget.left <= reserve:
+            if wanted <= endings.keys() or in_vain > 20 + min(len(wanted), _OFFERS) or len(endings) >= _OFFERS or budget.left <= reserve:
                 break
     except (Interrupted, OutOfTime):
         pass

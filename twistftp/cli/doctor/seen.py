@@ -52,6 +52,9 @@ NO_CHANCE = 3
 """Failures of one verb that are its own, while the other verb works; fewer may be those of single ports."""
 FAILED_TO_CONNECT = frozenset({Ending.REFUSED, Ending.SILENT, Ending.UNREACHABLE, Ending.RESET})
 
+_LONGEST = 500
+"""Characters of a reply that are worth showing."""
+
 
 @frozen
 class Answer:
@@ -61,7 +64,8 @@ class Answer:
     lines: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.code} {self.text}".rstrip()
+        text = self.text
+        return f"{self.code} {text if len(text) <= _LONGEST else text[:_LONGEST] + '...'}".rstrip()
 
     @property
     def text(self) -> str:

@@ -43,18 +43,18 @@ class Target:
 
     @property
     def is_anonymous(self) -> bool:
-        """Whether the user is one whose password is no secret."""
-        return self.user.lower() in {ANONYMOUS, "ftp"}
+        """Whether there is no password to be careful with: an anonymous user, and none in the URL."""
+        return self.password is None and self.user.lower() in {ANONYMOUS, "ftp"}
 
     @property
     def secret(self) -> str:
         """What must not be printed; ``""``: nothing."""
-        return "" if self.is_anonymous else self.password or ""
+        return self.password or ""
 
     @property
     def sent_password(self) -> str:
         """What PASS says."""
-        return self.password if self.password is not None else _ADDRESS if self.is_anonymous else ""
+        return _ADDRESS if self.is_anonymous else self.password or ""
 
     @property
     def is_address(self) -> bool:
