@@ -6,6 +6,8 @@ import re
 import sys
 
 from tests.firewall.scene import DROP_ALL_BUT, FirewallCase
+from tests.support.doctor import authority
+from tests.support.scripted import Scripted
 from tests.support.twistd import CHECKOUT
 
 _FORWARD = """
@@ -32,10 +34,10 @@ _RUNS = re.compile(r"```console\n\$ twistftp doctor (.*)\n((?:.*\n)*?)```")
 class DoctorTests(FirewallCase):
     """One sick network each."""
 
-    def doctor(self, status: int, *words: str, address: str = "", options: tuple[str, ...] = ()) -> str:
+    def doctor(self, status: int, *words: str, address: str = "", options: tuple[str, ...] = (), scheme: str = "ftp") -> str:
         """Send the doctor; what it says, with its lines joined."""
         address = address or self.lab.server_address
-        url = f"ftp://[{address}]" if ":" in address else f"ftp://{address}"
+        url = f"{scheme}://[{address}]" if ":" in address else f"{scheme}://{address}"
         done = self.lab.client.run("env", f"PYTHONPATH={CHECKOUT}", sys.executable, "-m", "twistftp", "doctor", url, *options)
         text = " ".join(done.stdout.decode().split())
         for word in words:
@@ -112,6 +114,22 @@ class DoctorTests(FirewallCase):
         client.passive()
         client.close()
         self.doctor(1, "problem: the reply to PASV", "never comes", options=("--timeout", "12"))
+
+    def test_filter_and_tls(self) -> None:
+        """
+        The walk-through's case: a firewall opens port 21 and has connection tracking open the data ports, as it reads the replies. Plain
+        works, and TLS comes up and then has no data connections, because there is nothing to read.
+        """
+        lab = self.laboratory()
+        lab.server.nft(DROP_ALL_BUT.format("tcp dport 21 ct state new accept") + _HELPER)
+        server = Scripted(tls=authority().context(lab.server_address), address=lab.server_address, port=21)
+        with lab.server.inside():  # its threads stay there
+            self._stack.enter_context(server)
+        title = "a stateful filter opens data ports only where it can read along"
+        quoted = "will not be able to parse the encrypted traffic"
+        trusting = ("--timeout", "20", "--ca", authority().path)
+        self.doctor(1, f"problem: {title}", quoted, "works TLS", "for comparison, in the clear", scheme="ftpes", options=trusting)
+        self.doctor(0, f"note: with TLS (ftpes://): {title}", "result: works", options=trusting)
 
     def test_behind_a_nat(self) -> None:
         """A client behind a NAT: active mode cannot work, which is no problem."""

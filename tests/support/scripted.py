@@ -58,10 +58,11 @@ class Scripted:
         told: Callable[[str, int], tuple[str, int]] = lambda address, port: (address, port),
         data: Callable[[Talk, socket.socket], None] | None = None,
         address: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
         self.verbs, self.greeting, self.features, self.tls, self.is_implicit = verbs or {}, greeting, features, tls, is_implicit
         self.files = {"readme": b"hello world\n"} if files is None else files
-        self.told, self.data, self.address = told, data, address
+        self.told, self.data, self.address, self._port = told, data, address, port
         self.commands: list[str] = []
         self._open: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
@@ -69,7 +70,8 @@ class Scripted:
 
     def __enter__(self) -> Scripted:
         self._is_over = False
-        self._listener = self.keep(socket.create_server((self.address, 0), family=socket.AF_INET6 if ":" in self.address else socket.AF_INET))
+        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
+        self._listener = self.keep(socket.create_server((self.address, self._port), family=family))
         self.port: int = self._listener.getsockname()[1]
         self._start(self._accept)
         return self
