@@ -122,7 +122,7 @@ class Arrival:
         self.seen.features = found if found is None else tuple(dict.fromkeys([*found, *kept]))
 
     def _shake(self, control: Control) -> Stop | None:
-        control.channel.start_tls(self.context, self._name(), None, self._budget.until(self._budget.to_talk))
+        control.channel.start_tls(self.context, self.name, None, self._budget.until(self._budget.to_talk))
         self.seen.tls = describe(control.channel, self._target, self._trust_error, self._errand.context is not None, self._errand.now)
         return None
 
@@ -141,7 +141,9 @@ class Arrival:
         self.seen.login = answer
         return None if 200 <= answer.code < 300 else Stop("login", answer=answer)
 
-    def _name(self) -> str:
+    @property
+    def name(self) -> str:
+        """The host as TLS names it."""
         return self._target.host.partition("%")[0].rstrip(".")
 
     def _speaks_tls_at_once(self) -> bool:

@@ -76,7 +76,8 @@ def _session(session: Session, port: int, user: str) -> Iterator[str]:
     if session.active is not None:
         active = session.active
         is_done = active.transfer is not None and active.transfer.is_done
-        yield _line(is_done, "active", f"{active.verb}{'' if is_done else f': {_why_not_active(session)}'}")
+        came = f", from {active.came_from}" if active.came_from not in ("", session.peer) else ""
+        yield _line(is_done, "active", f"{active.verb}{came}{'' if is_done else f': {_why_not_active(session)}'}")
     if session.own_account is not None:
         yield _filled(f"{'':<7}{'SITE WHY':<12}", _own(session.own_account))
 

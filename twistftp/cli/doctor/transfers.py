@@ -18,9 +18,9 @@ from twistftp.cli.doctor.seen import Active, Answer, Ending, Passive, Session, T
 from twistftp.policy.firewall import is_private
 from twistftp.wire.addresses import fold_address, is_ipv6, is_unusable_target
 
-__all__ = ["Mover", "is_senseless", "stated", "told"]
+__all__ = ["Mover", "stated", "told"]
 
-ENOUGH = {"RETR": 64 * 1024}
+_ENOUGH = {"RETR": 64 * 1024}
 """Octets of a file that show that files can be had."""
 _ENOUGH_OF_A_LISTING = 256 * 1024
 # The numbers anywhere in the text: RFC 1123 §4.1.2.6 has clients scan for them, for servers leave the brackets out.
@@ -35,10 +35,10 @@ def told(verb: str, answer: Answer) -> tuple[str, int] | None:
         port = int(match[2]) if match else 0
         return ("", port) if 0 < port < 65536 else None
     match = _227.search(answer.text) if answer.code == 227 else None
-    return numbers_of(match)
+    return _numbers_of(match)
 
 
-def numbers_of(match: re.Match[str] | None) -> tuple[str, int] | None:
+def _numbers_of(match: re.Match[str] | None) -> tuple[str, int] | None:
     """The address and port in six numbers, if they are such."""
     numbers = [int(number) for number in match.groups()] if match else []
     if not numbers or max(numbers) > 255 or not (port := numbers[4] * 256 + numbers[5]):
@@ -48,10 +48,10 @@ def numbers_of(match: re.Match[str] | None) -> tuple[str, int] | None:
 
 def stated(text: str) -> tuple[str, int] | None:
     """The address and port in a text: servers of BSD's family say in their STAT, too, where they listen."""
-    return numbers_of(_227.search(text))
+    return _numbers_of(_227.search(text))
 
 
-def is_senseless(address: str, peer: str) -> bool:
+def _is_senseless(address: str, peer: str) -> bool:
     """Whether there is no point in connecting to an address that a 227 of this peer names."""
     return is_unusable_target(address) or (is_private(address) and not is_private(peer))
 
@@ -82,7 +82,7 @@ class Mover:
         address, port = place
         found = Passive(verb, answer, address, port)
         data: Channel | None = None
-        if address in ("", self._peer) or not is_senseless(address, self._peer):
+        if address in ("", self._peer) or not _is_senseless(address, self._peer):
             data, ending = self._connect(address if address not in ("", self._peer) else self._control.channel.peer, port)
             found = evolve(found, ending=ending)
         if data is None and address not in ("", self._peer):
@@ -165,7 +165,7 @@ class Mover:
 
     def _receive(self, data: Channel, transfer: Transfer) -> Transfer:
         octets = self.octets
-        enough = ENOUGH.get(transfer.command, _ENOUGH_OF_A_LISTING)
+        enough = _ENOUGH.get(transfer.command, _ENOUGH_OF_A_LISTING)
         until = self._budget.until(self._budget.to_transfer)
         changes: dict[str, Any] = {}
         try:

@@ -44,11 +44,6 @@ class Walk:
         """The control connection, if it is up."""
         return self._control
 
-    @property
-    def mover(self) -> Mover | None:
-        """The data connections, if the session is up."""
-        return self._mover
-
     def arrive(self) -> bool:
         """Be logged in; whether that is so."""
         if self._control is None and self._arrivals < _ARRIVALS:
@@ -139,7 +134,7 @@ class Walk:
                 return
         protection = arrival.seen.protection
         context = arrival.context if protection is not None and protection.is_positive else None
-        self._mover = Mover(control, self.seen, self._errand.budget, context, self._errand.target.host.partition("%")[0])
+        self._mover = Mover(control, self.seen, self._errand.budget, context, arrival.name)
 
     def _list_and_fetch(self, verb: str) -> None:
         found = self._try(verb, self._listing)
