@@ -38,12 +38,16 @@ OPTIONS: Mapping[tuple[str | int, ...], str] = {
     ("site", 0, "authentication", "anonymous"): "--no-anonymous",
     ("site", 0, "authentication", "strcred"): "--auth",
     ("site", 0, "logging", "commands"): "--log-commands",
+    ("site", 0, "logging", "file"): "--access-log",
+    ("site", 0, "logging", "format"): "--access-log-format",
     ("site", 0, "firewall_support", "external_address"): "--external-address",
     ("site", 0, "firewall_support", "external_addresses"): "--external-address",
     ("site", 0, "firewall_support", "external_ports"): "--external-ports",
     ("site", 0, "firewall_support", "internal_networks"): "--internal-network",
     ("firewall_support", "data_channel_port_range"): "--passive-ports",
     ("server", "grace"): "--grace",
+    ("server", "control_socket"): "--control-socket",
+    ("metrics", "endpoint"): "--metrics",
 }
 
 
@@ -82,7 +86,12 @@ def read(path: str | None, given: Mapping[Where, object] | None = None, place: P
                 source.refuse(("site", number, "port"), site.port, f"site {other.name!r} listens there already; change port or address")
     if len(ports) and all(port in {site.port for site in sites if not site.listen} for port in range(ports.low, ports.high + 1)):
         source.refuse(("firewall_support", "data_channel_port_range"), str(ports), "holds control ports alone; none is left for data")
-    return evolve(settings, sites=sites)
+    if settings.metrics.endpoint and (trouble := _endpoint_trouble(settings.metrics.endpoint)):
+        source.refuse(("metrics", "endpoint"), settings.metrics.endpoint, trouble)
+    control_socket = settings.control_socket
+    if control_socket not in ("", "off"):
+        control_socket = source.absolute(("server", "control_socket"), control_socket, place)
+    return evolve(settings, sites=sites, control_socket=control_socket)
 
 
 def _collide(one: SiteSettings, other: SiteSettings) -> bool:
@@ -149,7 +158,7 @@ class _Source:
             raise  # a fault of ours, not of the file
         if not whole.site:
             raise ConfigurationError(f"{self.path}: has no [[site]], so there is nothing to serve")
-        return ServerSettings(whole.site, whole.firewall_support, whole.server.grace)
+        return ServerSettings(whole.site, whole.firewall_support, whole.server.grace, whole.server.control_socket, whole.metrics)
 
     def checked(self, number: int, site: SiteSettings, place: Place) -> SiteSettings:
         """The site with its root as an absolute path, after all that must hold on this machine was found to hold."""
@@ -161,18 +170,24 @@ class _Source:
             make_checkers(site.authentication.strcred)
         except ValueError as error:
             raise ConfigurationError(f"{self.name((*where, 'authentication', 'strcred'))}: {error}") from None
-        try:
-            root = expand(site.root)
-        except ValueError as error:
-            self.refuse((*where, "root"), site.root, str(error))
-        if place.chroot:
-            start = "/"
-        else:
-            start = os.getcwd() if (*where, "root") in self.given or not self.path else os.path.dirname(os.path.abspath(self.path))
-        root = os.path.normpath(os.path.join(start, root))
+        root = self.absolute((*where, "root"), site.root, place)
         if trouble := root_trouble(root, place):
             self.refuse((*where, "root"), site.root, f"{trouble}{'' if root == site.root else f' ({_shown(root)[1:-1]})'}")
-        return evolve(site, root=root)
+        logging = site.logging
+        if logging.file:
+            logging = evolve(logging, file=self.absolute((*where, "logging", "file"), logging.file, place))
+        return evolve(site, root=root, logging=logging)
+
+    def absolute(self, where: Where, path: str, place: Place) -> str:
+        """A path with its variables expanded, from where relative ones start: the file's folder, or this process's for an option."""
+        try:
+            expanded = expand(path)
+        except ValueError as error:
+            self.refuse(where, path, str(error))
+        if place.chroot:
+            return os.path.normpath(os.path.join("/", expanded))
+        start = os.getcwd() if where in self.given or not self.path else os.path.dirname(os.path.abspath(self.path))
+        return os.path.normpath(os.path.join(start, expanded))
 
 
 def _parse(path: str) -> dict[str, Any]:

@@ -46,6 +46,10 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         ["passive-ports", None, None, "Data channel port range, LOW-HIGH or one port N, within 1024-65535; default 0-0, the system's dynamic range."],
         ["external-ports", None, None, "The range of the same size that a port-mapping NAT shows outside, for all clients that are not internal."],
         ["grace", None, None, "Seconds that SIGTERM lets transfers finish; default 10."],
+        ["access-log", None, None, "File that gets a line for each command (or transfer, for xferlog); SIGHUP opens it again."],
+        ["access-log-format", None, None, "Format of the access log: w3c (default), json or xferlog."],
+        ["control-socket", None, None, "Unix socket where 'twistftp status' asks; default twistftp.sock in XDG_RUNTIME_DIR or /run; off for none."],
+        ["metrics", None, None, "Twisted endpoint for Prometheus, /metrics, and for /healthz, such as tcp:9121:interface=127.0.0.1."],
         ["config", "c", None, "Configuration file (TOML). Options given beside it override it."],
     ]
     optFlags = [
@@ -53,7 +57,12 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         ["log-commands", None, "Write each command to the log, secrets masked."],
     ]
     compData = usage.Completions(
-        optActions={"root": usage.CompleteDirs(), "config": usage.CompleteFiles("*.toml"), "interface": usage.CompleteNetInterfaces()}
+        optActions={
+            "root": usage.CompleteDirs(),
+            "config": usage.CompleteFiles("*.toml"),
+            "access-log": usage.CompleteFiles(),
+            "interface": usage.CompleteNetInterfaces(),
+        }
     )
     supportedInterfaces = SUPPORTED
     settings: ServerSettings
@@ -124,6 +133,10 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             raise usage.UsageError(str(error)) from None
         if self["config"] is not None:
             self["config"] = os.path.abspath(self["config"])  # a daemon changes its directory, and SIGHUP reads again
+        if self["access-log"] is not None:
+            self["access-log"] = self.settings.sites[0].logging.file
+        if self["control-socket"] is not None:
+            self["control-socket"] = self.settings.control_socket
 
     def reread(self) -> ServerSettings:
         """

@@ -6,8 +6,10 @@ Not here: listening on ports and reading configuration (``service``), the sessio
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from twisted.cred.portal import Portal
@@ -51,6 +53,7 @@ class FTPSite(FTPFactory):
     :param reactor: the reactor; ``None`` means the installed one.
     :param source: what is known of the source port of active connections, when several sites share that.
     :param lookup: finds the addresses of external names; ``None`` asks DNS.
+    :param numbers: gives each session its number; sites that share it have no two sessions of one number.
     """
 
     protocol: type[Protocol] = ServerPI  # type: ignore[assignment]  # not Twisted's own FTP
@@ -68,6 +71,7 @@ class FTPSite(FTPFactory):
         reactor: Any = None,
         source: SourcePort | None = None,
         lookup: Lookup | None = None,
+        numbers: Iterator[int] | None = None,
     ) -> None:
         super().__init__(portal or _own_portal(settings))
         if reactor is None:
@@ -86,7 +90,7 @@ class FTPSite(FTPFactory):
         self.verdicts = Verdicts()
         self.sessions: set[ServerPI] = set()
         self._per_address: Counter[str] = Counter()
-        self._last_session = 0
+        self._numbers = numbers or itertools.count(1)
         self._drained: Deferred[None] | None = None
         self.settings = settings
         self.reconfigure(settings)
@@ -133,9 +137,9 @@ class FTPSite(FTPFactory):
         peer = fold_address(getattr(addr, "host", ""))
         refused = self._refusal(peer)
         if refused is not None:
+            self.transcript.tally.refused += 1
             return Refusal(refused, self.deadlines)
-        self._last_session += 1
-        return ServerPI(self, self._last_session, peer)
+        return ServerPI(self, next(self._numbers), peer)
 
     def _refusal(self, peer: str) -> Reply | None:
         limits = self.settings.limits
@@ -153,9 +157,14 @@ class FTPSite(FTPFactory):
         """A session has begun."""
         self.sessions.add(session)
         self._per_address[session.peer] += 1
+        self.transcript.tally.sessions += 1
+        if self.transcript.wants_commands:
+            self.transcript.opened(session.session)
 
     def disconnected(self, session: ServerPI) -> None:
         """A session has ended."""
+        if self.transcript.wants_commands:
+            self.transcript.closed(session.session)
         self.sessions.discard(session)
         self._per_address[session.peer] -= 1
         if not self._per_address[session.peer]:
@@ -182,6 +191,11 @@ class FTPSite(FTPFactory):
                 self._drained.addBoth(lambda result: ending.cancel() if ending.active() else None)
             self._check_drained()
         return self._drained
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the site shuts down."""
+        return self._drained is not None
 
     def command_ended(self, session: ServerPI) -> None:
         """A session has nothing under way: while the site shuts down, it ends."""

@@ -29,6 +29,7 @@ __all__ = [
     "Logging",
     "LogonAttempts",
     "Messages",
+    "Metrics",
     "ServerSettings",
     "SiteFirewallSupport",
     "SiteSettings",
@@ -157,9 +158,14 @@ class Messages:
 
 @frozen
 class Logging:
-    """``[site.logging]``: whether each command, too, is written to the log (secrets masked)."""
+    """
+    ``[site.logging]``: ``commands`` whether each command, too, is written to the log (secrets masked); ``file`` the access log
+    (``""`` = none), ``format`` its format.
+    """
 
     commands: bool = False
+    file: str = ""
+    format: str = field(default="w3c", validator=_one_of("w3c", "json", "xferlog"))
 
 
 @frozen
@@ -188,12 +194,24 @@ class SiteSettings:
 
 
 @frozen
+class Metrics:
+    """``[metrics]``: the Twisted endpoint where Prometheus asks (``""`` = none)."""
+
+    endpoint: str = ""
+
+
+@frozen
 class ServerSettings:
-    """A whole process: its sites, the port range they share and ``grace``, the seconds SIGTERM lets transfers finish."""
+    """
+    A whole process: its sites, the port range they share and ``grace``, the seconds SIGTERM lets transfers finish. ``control_socket``
+    is where ``twistftp status`` asks: a path, ``""`` for the usual place, ``"off"`` for none.
+    """
 
     sites: tuple[SiteSettings, ...]
     firewall_support: FirewallSupport = FirewallSupport()
     grace: float = field(default=10.0, validator=_at_least(0))
+    control_socket: str = ""
+    metrics: Metrics = Metrics()
 
 
 def pair_sites(old: Iterable[SiteSettings], new: Iterable[SiteSettings]) -> list[tuple[SiteSettings | None, SiteSettings | None]]:

@@ -64,7 +64,7 @@ class ServerPI(Protocol):
         self._is_closing = False
         self._is_lost = False
         self._is_reading = True
-        self._patience = Patience(site.deadlines.seconds())
+        self.patience = self._patience = Patience(site.deadlines.seconds())  # the former for those who ask how long it has been idle
 
     def connectionMade(self) -> None:
         """Greet first, before any octet is read (PROTOCOL P-CONN-1)."""
@@ -99,11 +99,9 @@ class ServerPI(Protocol):
             self._abort()
             return
         self._patience.idle_since = self.site.deadlines.seconds()
-        if self._running is None and self._outlet.is_open:
-            line = self._intake.whole_line(data)
-            if line is not None:
-                self._run_line(line)
-                return
+        if self._running is None and self._outlet.is_open and (line := self._intake.whole_line(data)) is not None:
+            self._run_line(line)
+            return
         self._are_many = self._intake.feed(data)
         if self._running is None:
             self._advance()
@@ -219,6 +217,7 @@ class ServerPI(Protocol):
     def _reply_to(self, error: BaseException | None, failure: Failure | None = None) -> Reply:
         """What a failed command is answered; what nobody expected goes to the log, with its traceback."""
         command, line, _ = self._command or (None, b"", 0.0)
+        self.session.trouble = error
         if not is_expected(error):
             self.site.log.failure("unexpected error in {line!r}", failure, line=self.site.transcript.shown(self.session, command, line))
         if isinstance(error, DataConnectionFailed) and command is not None and not command.is_transfer:
@@ -308,6 +307,7 @@ class ServerPI(Protocol):
             return None
         if run_out is not RunOut.NOTHING:
             seconds = limits.control_channel_timeout if is_logged_in else limits.unauthenticated_timeout
+            self.session.trouble = run_out
             self.close(Reply.of(421, run_out.value.format(seconds=seconds), closes=True))
         return self._due(now)
 

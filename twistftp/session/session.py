@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from twistftp.session.transcript import printable
 from twistftp.session.verdicts import given_up
+from twistftp.transport.output import local_end
 from twistftp.wire.addresses import fold_address
 from twistftp.wire.entries import DEFAULT_FACTS
 from twistftp.wire.paths import Path
@@ -75,6 +76,7 @@ class Session:
         "site",
         "store",
         "transfer",
+        "trouble",
         "type",
         "unknown_verbs",
         "user",
@@ -87,14 +89,20 @@ class Session:
         self.identifier = identifier
         self.peer = peer
         self.control = control
-        self._ends: tuple[str, str] | None = None  # looked up when first needed: not every session does
+        self._ends: tuple[str, str, int] | None = None  # looked up when first needed: not every session does
         self.failures = 0  # failed logins of this connection; nothing resets them
         self.unknown_verbs = 0
         self.data_port: Any = None  # an IDataPort, until a transfer takes it
         self.passive_by = ""  # PASV or EPSV, whichever set the latest data port up
         self.transfer: Transfer | None = None
+        self.trouble: object = None  # why the present command failed, or the session ends: for logs
         self.logout_avatar: Callable[[], Any] | None = None
         self._start_afresh()
+
+    @property
+    def ends(self) -> tuple[str, str, int]:
+        """Local address, the same as a listener takes it, and local port: "" and 0 where there are none."""
+        return self._ends or self._find_ends()
 
     @property
     def local(self) -> str:
@@ -106,11 +114,10 @@ class Session:
         """The local address as a listener takes it: with the zone of a link-local one (PROTOCOL P-PB-10)."""
         return (self._ends or self._find_ends())[1]
 
-    def _find_ends(self) -> tuple[str, str]:
-        host = self.control.transport.getHost()
-        address, scope = getattr(host, "host", ""), getattr(host, "scopeID", 0)
+    def _find_ends(self) -> tuple[str, str, int]:
+        address, port, scope = local_end(self.control.transport)
         plain = fold_address(address)
-        self._ends = plain, f"{address}%{scope}" if scope and "%" not in address else plain
+        self._ends = plain, f"{address}%{scope}" if scope and "%" not in address else plain, port
         return self._ends
 
     def _start_afresh(self) -> None:

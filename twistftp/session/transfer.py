@@ -48,6 +48,11 @@ class Transfer:
         self.started: float = session.site.deadlines.seconds()
 
     @property
+    def local_port(self) -> int:
+        """The server's port of the data connection; 0 where it is not known."""
+        return getattr(self._port, "local_port", 0)
+
+    @property
     def octets(self) -> int:
         """Octets moved so far."""
         return self.connection.octets if self.connection is not None else 0
@@ -111,6 +116,7 @@ async def send_over_data(
     try:
         session.control.look_ahead()
         connection = await transfer.connected()
+        session.site.transcript.data_opened(session, transfer)
         transfer.begin(Reply.of(150, f"Opening data connection{of_bytes}."))
         ended = send(connection)
         if ended is not None:
