@@ -108,6 +108,7 @@ class LogFile:
                 self._took(_append(self._descriptor, self._take()))  # the reactor may run no threads any more
             if self._call is not None:
                 self._call.cancel()
+                self._call = None
             descriptor, self._descriptor = self._descriptor, -1
             os.close(descriptor)
         return succeed(None)

@@ -33,6 +33,7 @@ from twistftp.transport.dns import DNS
 from twistftp.transport.pool import PassivePool
 from twistftp.transport.resolver import Lookup, Resolver
 from twistftp.transport.source import SourcePort
+from twistftp.transport.throttle import Throttle
 from twistftp.wire.addresses import fold_address
 from twistftp.wire.replies import Reply
 
@@ -88,6 +89,7 @@ class FTPSite(FTPFactory):
         self.advertising = Advertising(self.log, lambda: self.settings, self.resolver.addresses)
         self.transcript = Transcript(self.log, settings.logging.commands)
         self.verdicts = Verdicts()
+        self.throttle = Throttle(reactor, settings.limits)
         self.sessions: set[ServerPI] = set()
         self._per_address: Counter[str] = Counter()
         self._numbers = numbers or itertools.count(1)
@@ -104,6 +106,7 @@ class FTPSite(FTPFactory):
         self.settings = settings
         if portal is not None:
             self.portal = portal
+        self.throttle.change(settings.limits)
         self.resolver.watch(settings.firewall_support.external_names)
         self.transcript.log_commands = settings.logging.commands
         limits, now = settings.limits, self.deadlines.seconds()

@@ -118,7 +118,10 @@ class Authentication:
 
 @frozen
 class Limits:
-    """``[site.limits]``: counts (0 = no limit) and seconds."""
+    """
+    ``[site.limits]``: counts (0 = no limit) and seconds. Octets a second of each data connection, at least and at most, and at most
+    of all the site's data connections together.
+    """
 
     max_connections: int = _count(0)
     max_connections_per_address: int = _count(0)
@@ -126,7 +129,16 @@ class Limits:
     unauthenticated_timeout: float = _seconds(60)
     data_channel_timeout: float = _seconds(30)
     data_stall_timeout: float = _seconds(300)
+    min_bytes_per_second: int = _count(0)
+    max_bytes_per_second: int = _count(0)
+    max_site_bytes_per_second: int = _count(0)
     max_command_line: int = field(default=8192, validator=_at_least(1024))
+
+    def __attrs_post_init__(self) -> None:
+        """Nobody can be faster than allowed and as fast as wanted then."""
+        for name in ("max_bytes_per_second", "max_site_bytes_per_second"):
+            if 0 < getattr(self, name) < self.min_bytes_per_second:
+                raise BadSetting("min_bytes_per_second", self.min_bytes_per_second, f"must not be more than {name}, which is {getattr(self, name)}")
 
 
 @frozen

@@ -81,6 +81,8 @@ class Transfer:
                 raise DataConnectionFailed(self._why_not(self._ended_by)) from None
             raise
         session.site.verdicts.arrived(session.peer, session.passive_by)
+        if session.site.throttle.is_needed:
+            session.site.throttle.apply(self.connection)
         return self.connection
 
     def _why_not(self, ended_by: Cause) -> Verdict:

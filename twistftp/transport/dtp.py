@@ -16,12 +16,14 @@ from twisted.internet.interfaces import IHalfCloseableDescriptor, IHalfCloseable
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from twistftp.policy.bandwidth import WINDOW, Floor
 from twistftp.policy.diagnosis import Cause, Verdict
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.directio import DirectIO
 from twistftp.transport.interfaces import DataConnectionFailed, IDataConnection
 from twistftp.transport.sending import HAS_SENDFILE, SMALL, FileSource, PullSender, Sender, SendfileSender, WriteThroughSender
 from twistftp.transport.sockets import DataServer, tune_data, was_reset
+from twistftp.transport.throttle import Pace, PacedSendfileSender, PacedSource
 
 __all__ = ["LINGER", "DataConnection"]
 
@@ -60,8 +62,10 @@ class DataConnection:
         "_deadlines",
         "_delivered",
         "_error",
+        "_floor",
         "_has_fin",
         "_opened",
+        "_pace",
         "_phase",
         "_result",
         "_sender",
@@ -92,13 +96,22 @@ class DataConnection:
         self._has_fin = False
         self._delivered = 0
         self._still_since = 0.0
+        self._pace: Pace | None = None
+        self._floor: Floor | None = None
 
     # What the session asks (IDataConnection)
+
+    def set_rates(self, pace: Pace | None, least: int) -> None:
+        """Before a transfer: how fast and how slowly it may go; see :class:`IDataConnection`."""
+        self._pace = pace
+        self._floor = Floor(least, self._deadlines.seconds(), 0, min(WINDOW, self._stall_timeout)) if least else None
 
     def send_file(self, file: Any, offset: int, count: int) -> Deferred[None] | None:
         """Send a part of a file, then FIN; see :class:`IDataConnection`."""
         transport = self._transport
         if count > SMALL and file.descriptor is not None and isinstance(transport, DirectIO) and HAS_SENDFILE and not transport.TLS:
+            if self._pace is not None:
+                return self._send(PacedSendfileSender(self, transport, file, offset, count, self._pace))
             return self._send(SendfileSender(self, transport, file, offset, count))
         return self.send(FileSource(file, offset, count))
 
@@ -155,6 +168,8 @@ class DataConnection:
             self._sender.start()
 
     def _sender_of(self, source: Any) -> Sender:
+        if self._pace is not None:
+            source = PacedSource(source, self._pace)
         kind = WriteThroughSender if isinstance(self._transport, DirectIO) and not self._transport.TLS else PullSender
         return kind(self, self._transport, source)
 
@@ -169,7 +184,7 @@ class DataConnection:
         if self._phase in _IN_TRANSFER:
             self._result = Deferred(self._cancelled)
             self._still_since = now = self._deadlines.seconds()
-            self._deadlines.watch(self, now + self._stall_timeout / 4)
+            self._deadlines.watch(self, now + self._stall_timeout / 4 if self._floor is None else min(now + self._stall_timeout / 4, self._floor.due))
             self._transport.resumeProducing()
             return self._result
         if self._error is not None:
@@ -256,7 +271,13 @@ class DataConnection:
         if now >= end:
             self.fail(DataConnectionFailed(Verdict(Cause.STALLED, seconds=self._stall_timeout, octets=self.octets)))
             return None
-        return min(end, now + self._stall_timeout / 4)
+        floor = self._floor
+        if floor is None:
+            return min(end, now + self._stall_timeout / 4)
+        if floor.is_missed(now, delivered):
+            self.fail(DataConnectionFailed(Verdict(Cause.TOO_SLOW, seconds=floor.window, rate=int(floor.rate), octets=self.octets)))
+            return None
+        return min(end, now + self._stall_timeout / 4, floor.due)
 
     # What the transport tells (IProtocol, IHalfCloseableProtocol)
 

@@ -57,6 +57,14 @@ class IDataConnection(Interface):
     octets = Attribute("int: payload octets handed to the kernel so far")
     peer = Attribute("(address, port) of the other end")
 
+    def set_rates(pace, least):
+        """
+        Say before a transfer how fast it may go at most, and at least.
+
+        :param pace: a ``throttle.Pace``, or ``None`` for no limit.
+        :param least: octets a second, over a minute or the stall time-out, whichever is shorter; a slower one fails with TOO_SLOW. 0: none.
+        """
+
     def send_file(file, offset, count):
         """
         Send ``count`` octets of an ``IOpenFile`` (its ``descriptor`` through sendfile where that works), then FIN.
