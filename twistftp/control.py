@@ -164,7 +164,7 @@ class _Questions(LineOnlyReceiver):
 def _answer(factory: _Factory, line: bytes) -> Any:
     try:
         question = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         question = None
     answer = _ANSWERS.get(question.get("command", "")) if isinstance(question, dict) and isinstance(question.get("command"), str) else None
     if answer is None:
