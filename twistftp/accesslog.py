@@ -76,16 +76,17 @@ def _outcome(code: int, trouble: object) -> Outcome:
 
 
 class _Guest:
-    """What is remembered of a session between two lines."""
+    """What is remembered of a session between two lines. Nothing is given to it when it is made: that would cost more than all of it."""
 
-    __slots__ = ("before", "behind", "data_place", "ends", "host", "moved", "place", "session", "user")
-
-    def __init__(self, session: str, ends: tuple[str, int, str, int]) -> None:
-        self.session, self.ends = session, ends
-        self.user = ""
-        self.host: str | None = None
-        self.before = self.behind = self.place = self.data_place = ""
-        self.moved = _NOTHING  # octets sent and received by the transfer whose command has not ended yet
+    session: str
+    ends: tuple[str, int, str, int]
+    user: str
+    host: str
+    before: str  # what stands before the user, and behind
+    behind: str
+    place: str
+    data_place = ""
+    moved = _NOTHING  # octets sent and received by the transfer whose command has not ended yet
 
 
 class CommandLog(Recorder):
@@ -106,6 +107,7 @@ class CommandLog(Recorder):
         self._said = lru_cache(maxsize=1024)(self._say)
         opened, closed, begun, ended = (form.event(name, "", "", Outcome(0, 0, 0, "")) for name in PSEUDO_COMMANDS)
         self._opened, self._closed, self._data_opened, self._data_closed = opened, closed, begun, ended
+        self._nobody = form.user("")
         file.spill = self._spill
 
     def _spill(self) -> None:
@@ -125,8 +127,11 @@ class CommandLog(Recorder):
         peer = getattr(transport, "client", None)  # of a socket: to make an address object would cost more than the line
         port = peer[1] if isinstance(peer, tuple) else getattr(transport.getPeer(), "port", 0)
         server, _, server_port = session.ends
-        guest = self._guests[session] = _Guest(self._form.session(number, f"{_START}{number:012}"), (session.peer, port, server, server_port))
-        self._name(guest, session)
+        guest = self._guests[session] = _Guest()
+        guest.session, guest.ends = self._form.session(number, f"{_START}{number:012}"), (session.peer, port, server, server_port)
+        user, host = guest.user, guest.host = session.user, session.host
+        guest.before, guest.behind = self._form.ends(session.peer, port, server, server_port, host)
+        guest.place = f"{guest.before}{self._form.user(user) if user else self._nobody}{guest.behind}"
         return guest
 
     def _name(self, guest: _Guest, session: Session) -> None:
@@ -140,7 +145,9 @@ class CommandLog(Recorder):
     def opened(self, session: Session) -> None:
         """ControlChannelOpened."""
         guest = self._meet(session)
-        self._add(guest.place, guest, self._opened)
+        self._entries.append((self._clock(), guest.session, guest.place, self._opened, 0, 0, 0.0))
+        if len(self._entries) == 1:
+            self.file.wake()
 
     def closed(self, session: Session) -> None:
         """ControlChannelClosed, with the reason where the server had one. The session has forgotten its user by now."""
@@ -154,7 +161,7 @@ class CommandLog(Recorder):
         """DataChannelOpened, with the data connection's own ports."""
         guest = self._guests.get(session) or self._meet(session)
         client, _, server, _ = guest.ends
-        before, behind = self._form.ends(client, transfer.connection.peer[1], server, transfer.local_port, guest.host or "")
+        before, behind = self._form.ends(client, transfer.connection.peer[1], server, transfer.local_port, guest.host)
         guest.data_place = f"{before}{self._form.user(guest.user)}{behind}"
         self._add(guest.data_place, guest, self._data_opened)
 
@@ -184,9 +191,10 @@ class CommandLog(Recorder):
             event = self._said(verb, line, cwd, code) if code < 400 else self._say(verb, line, cwd, code, session.trouble)
         entries = self._entries
         entries.append((now, guest.session, guest.place, event, sent, received, seconds))
-        if len(entries) == 1:
+        count = len(entries)
+        if count == 1:
             self.file.wake()
-        elif len(entries) >= _BATCH:
+        elif count >= _BATCH:
             self._spill()
 
     def _unknown(self, session: Session, line: bytes) -> tuple[str, str]:

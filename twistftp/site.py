@@ -161,13 +161,13 @@ class FTPSite(FTPFactory):
         self.sessions.add(session)
         self._per_address[session.peer] += 1
         self.transcript.tally.sessions += 1
-        if self.transcript.wants_commands:
-            self.transcript.opened(session.session)
+        for told in self.transcript.on_opened:
+            told(session.session)
 
     def disconnected(self, session: ServerPI) -> None:
         """A session has ended."""
-        if self.transcript.wants_commands:
-            self.transcript.closed(session.session)
+        for told in self.transcript.on_closed:
+            told(session.session)
         self.sessions.discard(session)
         self._per_address[session.peer] -= 1
         if not self._per_address[session.peer]:

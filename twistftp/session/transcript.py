@@ -80,7 +80,6 @@ class Transcript:
     def _record(self, recorders: tuple[Recorder, ...]) -> None:
         self._recorders = recorders
         self._on_command, self._on_login = hooks(recorders, "command"), hooks(recorders, "logged_in")
-        self._on_opened, self._on_closed = hooks(recorders, "opened"), hooks(recorders, "closed")
         self._on_data_opened, self._on_data_closed = hooks(recorders, "data_opened"), hooks(recorders, "data_closed")
         self._look_who_wants()
 
@@ -96,21 +95,17 @@ class Transcript:
 
     def _look_who_wants(self) -> None:
         # Whether anybody looks at single commands: making an event costs as much as a NOOP.
+        watching = self._observers > 0
+        # Called, each with the session, when one has begun, and when one has ended.
+        self.on_opened = (*hooks(self._recorders, "opened"), *((self._opened,) if watching else ()))
+        self.on_closed = (*hooks(self._recorders, "closed"), *((self._closed,) if watching else ()))
         self.wants_commands = self._log_commands or self._observers > 0 or bool(self._recorders)
 
-    def opened(self, session: Session) -> None:
-        """A session has begun."""
-        for told in self._on_opened:
-            told(session)
-        if self._observers:
-            self._events.emit(LogLevel.debug, _WHO + "connected", **_who(session), ftp_event="opened")
+    def _opened(self, session: Session) -> None:
+        self._events.emit(LogLevel.debug, _WHO + "connected", **_who(session), ftp_event="opened")
 
-    def closed(self, session: Session) -> None:
-        """A session has ended."""
-        for told in self._on_closed:
-            told(session)
-        if self._observers:
-            self._events.emit(LogLevel.debug, _WHO + "disconnected", **_who(session), ftp_event="closed")
+    def _closed(self, session: Session) -> None:
+        self._events.emit(LogLevel.debug, _WHO + "disconnected", **_who(session), ftp_event="closed")
 
     def data_opened(self, session: Session, transfer: Transfer) -> None:
         """A transfer has its data connection."""
@@ -129,7 +124,7 @@ class Transcript:
         for told in self._on_command:
             told(session, command, line, reply, now, seconds)
         session.trouble = None
-        if not (self._observers or self.log_commands):
+        if not (self._observers or self._log_commands):
             return
         fields = {
             **_who(session),

@@ -64,7 +64,8 @@ class W3C:
             if not until - 1 <= now < until:
                 second = int(now + offset)
                 stamp, until = _stamp(second), second + 1 - offset
-            lines.append(f"{stamp} {place} {first} {sent} {received} {int(seconds * 1000)} {session} {last}\n")
+            milliseconds = int(seconds * 1000) if seconds >= 0.001 else 0  # most take less, and a call costs
+            lines.append(f"{stamp} {place} {first} {sent} {received} {milliseconds} {session} {last}\n")
         return "".join(lines)
 
 
