@@ -153,6 +153,31 @@ class AccessLogTests(Case):
             self.assertEqual(0, server.end())
 
 
+    def test_chroot(self) -> None:
+        """Behind ``--chroot`` paths begin there; log, metrics and control socket work, and the log can be moved away."""
+        if not sys.platform.startswith("linux") or os.geteuid() != 0:
+            raise SkipTest("needs root on Linux")
+        os.chown(self.base / "log", NOBODY, NOBODY)
+        port = free_range(1).partition("-")[0]
+        options = ("--access-log", "/log/access.log", "--control-socket", "/s", "--metrics", f"tcp:{port}:interface=127.0.0.1")
+        before = ("-n", "--pidfile=", "--chroot", str(self.base), "--uid", str(NOBODY))
+        with Twistd(*before[2:], "ftpsite", "--root", "/pub", "--interface", "127.0.0.1", "--port", "0", *options, directory=self.base) as server:
+            client = self.client(server.port())
+            self.until(lambda: self.lines(self.log), "lines")
+            self.log.rename(self.log.with_suffix(".1"))
+            server.signal(signal.SIGHUP)
+            server.wait_for("SIGHUP: no configuration file")
+            client.voidcmd("NOOP")
+            self.until(lambda: self.lines(self.log), "lines in the new file")
+            self.assertIn("1 now", self.command("status", "--control-socket", "s").stdout)
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
+                self.assertIn(b"twistftp_sessions", answer.read())
+            client.close()
+            server.signal(signal.SIGTERM)
+            self.assertEqual(0, server.end())
+            self.assertFalse([line for line in server.lines if "Traceback" in line])
+
+
 class EndpointTests(Case):
     """``--metrics`` of a real server."""
 

@@ -50,7 +50,7 @@ class Monitoring:
         self.pool, self.started, self.is_draining = pool, now(), False
         self.latencies: dict[str, Latencies] = {}
         self._reactor, self._services, self._now, self._in_thread, self._owner = reactor, services, now, in_thread, owner
-        self._logs: dict[FTPSite, tuple[tuple[str, str], CommandLog | TransferLog]] = {}  # with path and format
+        self._logs: dict[FTPSite, tuple[tuple[str, str, str], CommandLog | TransferLog]] = {}  # with path, format and the site's name
         self._metered: dict[FTPSite, Latencies] = {}
         self._socket: ControlSocket | None = None
         self._socket_wanted = ""
@@ -124,8 +124,8 @@ class Monitoring:
 
     def _open_log(self, site: FTPSite) -> None:
         logging = site.settings.logging
-        wanted = (logging.file, logging.format)
-        has, _ = self._logs.get(site, (("", ""), None))
+        wanted = (logging.file, logging.format, site.settings.name)
+        has, _ = self._logs.get(site, (("", "", ""), None))
         if wanted == has or not (logging.file or has[0]):
             return
         log = None
@@ -164,12 +164,15 @@ class Monitoring:
     def _open_metrics(self, endpoint: str) -> None:
         if endpoint == self._endpoint:
             return
+        if endpoint:
+            try:
+                from twistftp.metrics import web_site  # a web server takes memory that those without metrics can do without
+            except ImportError:
+                raise CannotBind(f"metrics: cannot begin on {endpoint} behind a chroot; start the server with it") from None
         old, self._port, self._endpoint = self._port, None, ""
         if old is not None:
             old.stopListening()
         if endpoint:
-            from twistftp.metrics import web_site  # a web server takes memory that those without metrics can do without
-
             opened: list[Any] = []
             failures: list[Any] = []
             serverFromString(self._reactor, endpoint).listen(web_site(self)).addCallbacks(opened.append, failures.append)

@@ -67,6 +67,8 @@ def makeService(options: Options) -> Server:
             # twistd would look the user up behind the chroot, where nobody is known, so it is not asked to.
             user = options.place().user
             above["uid"], above["gid"] = None, None if user else above.get("gid")
+    if options.settings.metrics.endpoint:
+        from twistftp import metrics  # noqa: F401 (as the realm)
     for site in options.settings.sites:
         checkers(site.authentication.strcred)
     ports = options.settings.firewall_support.data_channel_port_range
