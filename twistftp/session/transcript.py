@@ -94,12 +94,12 @@ class Transcript:
         self._look_who_wants()
 
     def _look_who_wants(self) -> None:
-        # Whether anybody looks at single commands: making an event costs as much as a NOOP.
-        watching = self._observers > 0
+        is_watched = self._observers > 0
         # Called, each with the session, when one has begun, and when one has ended.
-        self.on_opened = (*hooks(self._recorders, "opened"), *((self._opened,) if watching else ()))
-        self.on_closed = (*hooks(self._recorders, "closed"), *((self._closed,) if watching else ()))
-        self.wants_commands = self._log_commands or self._observers > 0 or bool(self._recorders)
+        self.on_opened = (*hooks(self._recorders, "opened"), *((self._opened,) if is_watched else ()))
+        self.on_closed = (*hooks(self._recorders, "closed"), *((self._closed,) if is_watched else ()))
+        # Whether anybody looks at single commands: making an event costs as much as a NOOP.
+        self.wants_commands = self._log_commands or is_watched or bool(self._on_command)
 
     def _opened(self, session: Session) -> None:
         self._events.emit(LogLevel.debug, _WHO + "connected", **_who(session), ftp_event="opened")
