@@ -32,8 +32,8 @@ setup(
     packages=[*find_packages(include=["twistftp", "twistftp.*"]), "twisted.plugins"],
     install_requires=[
         *("Twisted[tls]>=24.10", "attrs>=23.1", "cattrs>=23.2", "click>=8.1", "zope.interface>=6"),
-        # argon2-cffi hashes the passwords of users files.
-        "argon2-cffi>=21.2",
+        # argon2-cffi hashes the passwords of users files; prometheus-client: /metrics; rich: the tables of "twistftp sessions".
+        *("argon2-cffi>=21.2", "prometheus-client>=0.17", "rich>=13"),
         # These come with Twisted[tls]; certificates are read with the first, and "twistftp doctor" looks at a server's with both.
         *("cryptography>=42", "pyOpenSSL>=24", "service-identity>=23.1"),
     ],

@@ -20,6 +20,10 @@ data_channel_port_range = "50000-50100"
 
 [server]
 grace = 2.5
+control_socket = "run/s"
+
+[metrics]
+endpoint = "tcp:9121"
 
 [[site]]
 name = "My New FTP Site"
@@ -50,6 +54,9 @@ strcred = ["memory:alice:secret"]
 
 [site.limits]
 max_connections = 10
+min_bytes_per_second = 10
+max_bytes_per_second = 1000
+max_site_bytes_per_second = 5000
 data_channel_timeout = 5
 
 [site.logon_attempts]
@@ -69,6 +76,8 @@ banner = "Hello"
 
 [site.logging]
 commands = true
+file = "log/access.log"
+format = "json"
 
 [[site]]
 name = "other"
@@ -150,6 +159,20 @@ MISTAKES = {
         '[site.firewall_support] match_client_address_for_pasv = 24: must be true, false, or prefix lengths for IPv4 and IPv6 such as "24/64"'
     ),
     "[site.firewall_support]\nactive_port = 65536": "[site.firewall_support] active_port = 65536: a port is 0 to 65535",
+    "[site.limits]\nmax_bytes_per_second = 10\nmin_bytes_per_second = 20": (
+        "[site.limits] min_bytes_per_second = 20: must not be more than max_bytes_per_second, which is 10"
+    ),
+    "[site.limits]\nmax_site_bytes_per_second = 10\nmin_bytes_per_second = 20": (
+        "[site.limits] min_bytes_per_second = 20: must not be more than max_site_bytes_per_second, which is 10"
+    ),
+    "[site.logging]\nformat = 'clf'": '[site.logging] format = "clf": must be one of w3c, json, xferlog',
+    "[site.logging]\nfile = '$TWISTFTP_UNSET/a'": (
+        '[site.logging] file = "$TWISTFTP_UNSET/a": the environment variable TWISTFTP_UNSET is not set'
+    ),
+    "[metrics]\nendpoint = 'nix:1'": (
+        '[metrics] endpoint = "nix:1": is no usable Twisted endpoint, such as tcp:2121, tcp6:2121, unix:/run/ftp.sock or haproxy:tcp:2121 '
+        "(Unknown endpoint type: 'nix')"
+    ),
     "[site.directory_browse]\nstyle = 'dos'": '[site.directory_browse] style = "dos": must be one of unix, ms-dos',
     "[site.authentication]\nstrcred = ['memory:a']": "[site.authentication] strcred: memory: argstring must be in format U:P:...",
     "[server]\ngrace = -1": "[server] grace = -1: must be 0 or more",
@@ -225,6 +248,10 @@ class FileTests(Case):
         self.assertEqual(Authentication(True, ("guest",), ("memory:alice:secret",)), one.authentication)
         self.assertEqual((10, 5.0), (one.limits.max_connections, one.limits.data_channel_timeout))
         self.assertEqual(LogonAttempts(2, 0.0, 60.0, 600.0, ["10.0.0.0/8", "2001:db8::1"], True), one.logon_attempts)
+        limits = one.limits
+        self.assertEqual((10, 1000, 5000), (limits.min_bytes_per_second, limits.max_bytes_per_second, limits.max_site_bytes_per_second))
+        self.assertEqual((str(self.base / "log" / "access.log"), "json"), (one.logging.file, one.logging.format))
+        self.assertEqual((str(self.base / "run" / "s"), "tcp:9121"), (settings.control_socket, settings.metrics.endpoint))
         self.assertEqual(("ms-dos", "local"), (one.directory_browse.style, one.directory_browse.time))
         self.assertEqual(("Hello", True), (one.messages.banner, one.logging.commands))
         self.assertEqual(("other", ("tcp:2200",)), (two.name, two.listen))

@@ -26,7 +26,11 @@ MAY_IMPORT = {
     "site": frozenset({"wire", "policy", "credentials", "virtual_hosts", "storage", "transport", "accounts", "session"}),
 }
 # The outer shell, bottom first: each may import the layers above, itself, and what stands before it here.
-SHELL = ("privileges", "roots", "dynamic", "binding", "structuring", "configuration", "options", "site_service", "service", "cli", "__main__")
+SHELL = (
+    *("privileges", "places", "roots", "dynamic", "binding", "structuring", "configuration", "options"),
+    *("logfile", "accesslog", "reporting", "control", "metrics", "monitoring"),
+    *("site_service", "service", "cli", "__main__"),
+)
 
 # What a value never needs: time and the world are passed in.
 IMPURE = frozenset(

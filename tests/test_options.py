@@ -62,6 +62,19 @@ class ParseTests(Case):
         (self.root / "users").unlink()
         self.assertEqual(expected, options.reread().sites[0].authentication)
 
+    def test_monitoring(self) -> None:
+        """Paths are absolute from here on: a daemon changes its directory; off stays a word."""
+        arguments = "--access-log log/a.log --access-log-format json --control-socket run/s --metrics tcp:9121"
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.root)
+        options = self.parse(*arguments.split())
+        settings, logging = options.settings, options.settings.sites[0].logging
+        self.assertEqual((str(self.root / "log" / "a.log"), "json"), (logging.file, logging.format))
+        self.assertEqual((str(self.root / "run" / "s"), "tcp:9121"), (settings.control_socket, settings.metrics.endpoint))
+        self.assertEqual("off", self.parse("--control-socket", "off").settings.control_socket)
+        os.chdir("/")
+        self.assertEqual(settings, options.reread())
+
     def test_firewall_support(self) -> None:
         """Addresses for everybody and for one network come by the same option; the networks that are given replace the usual ones."""
         arguments = "--external-address 10.8.0.0/16=10.8.0.1 --external-address ftp.example.org --external-address 10.9.0.0/16=vpn.example.org "

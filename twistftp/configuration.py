@@ -40,6 +40,8 @@ OPTIONS: Mapping[tuple[str | int, ...], str] = {
     ("site", 0, "authentication", "strcred"): "--auth",
     ("site", 0, "authentication", "users_file"): "--users",
     ("site", 0, "logging", "commands"): "--log-commands",
+    ("site", 0, "logging", "file"): "--access-log",
+    ("site", 0, "logging", "format"): "--access-log-format",
     ("site", 0, "firewall_support", "external_address"): "--external-address",
     ("site", 0, "firewall_support", "external_addresses"): "--external-address",
     ("site", 0, "firewall_support", "external_ports"): "--external-ports",
@@ -54,6 +56,8 @@ OPTIONS: Mapping[tuple[str | int, ...], str] = {
     ("site", 0, "firewall_support", "proxy_from"): "--proxy-from",
     ("firewall_support", "data_channel_port_range"): "--passive-ports",
     ("server", "grace"): "--grace",
+    ("server", "control_socket"): "--control-socket",
+    ("metrics", "endpoint"): "--metrics",
 }
 
 
@@ -93,7 +97,12 @@ def read(path: str | None, given: Mapping[Where, object] | None = None, place: P
                 source.refuse(("site", number, "port"), site.port, rule)
     if len(ports) and all(port in {site.port for site in sites if not site.listen} for port in range(ports.low, ports.high + 1)):
         source.refuse(("firewall_support", "data_channel_port_range"), str(ports), "holds control ports alone; none is left for data")
-    return evolve(settings, sites=sites)
+    if settings.metrics.endpoint and (trouble := _endpoint_trouble(settings.metrics.endpoint)):
+        source.refuse(("metrics", "endpoint"), settings.metrics.endpoint, trouble)
+    control_socket = settings.control_socket
+    if control_socket not in ("", "off"):
+        control_socket = source.absolute(("server", "control_socket"), control_socket, place)
+    return evolve(settings, sites=sites, control_socket=control_socket)
 
 
 def _collide(one: SiteSettings, other: SiteSettings) -> bool:
@@ -161,7 +170,7 @@ class _Source:
             raise  # a fault of ours, not of the file
         if not whole.site:
             raise ConfigurationError(f"{self.path}: has no [[site]], so there is nothing to serve")
-        return ServerSettings(whole.site, whole.firewall_support, whole.server.grace)
+        return ServerSettings(whole.site, whole.firewall_support, whole.server.grace, whole.server.control_socket, whole.metrics)
 
     def checked(self, number: int, site: SiteSettings, place: Place) -> SiteSettings:
         """The site with its root as an absolute path, after all that must hold on this machine was found to hold."""
@@ -173,15 +182,22 @@ class _Source:
             make_checkers(site.authentication.strcred)
         except ValueError as error:
             raise ConfigurationError(f"{self.name((*where, 'authentication', 'strcred'))}: {error}") from None
-        try:
-            root = expand(site.root)
-        except ValueError as error:
-            self.refuse((*where, "root"), site.root, str(error))
-        root = os.path.normpath(os.path.join("/" if place.chroot else self._start((*where, "root")), root))
+        root = self.absolute((*where, "root"), site.root, place)
         if trouble := root_trouble(root, place):
             self.refuse((*where, "root"), site.root, f"{trouble}{'' if root == site.root else f' ({_shown(root)[1:-1]})'}")
+        logging = site.logging
+        if logging.file:
+            logging = evolve(logging, file=self.absolute((*where, "logging", "file"), logging.file, place))
         tls = self._with_files((*where, "tls"), site.tls, place)
-        return evolve(site, root=root, tls=tls, authentication=self._with_users(where, site.authentication, place))
+        return evolve(site, root=root, logging=logging, tls=tls, authentication=self._with_users(where, site.authentication, place))
+
+    def absolute(self, where: Where, path: str, place: Place) -> str:
+        """A path with its variables expanded, from where relative ones start; behind a chroot that is its root."""
+        try:
+            expanded = expand(path)
+        except ValueError as error:
+            self.refuse(where, path, str(error))
+        return os.path.normpath(os.path.join("/" if place.chroot else self._start(where), expanded))
 
     def _start(self, where: Where) -> str:
         """Where a relative path starts: at the working directory if it was given as an option, else where the file is."""

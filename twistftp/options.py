@@ -52,6 +52,10 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         ["tls-session", None, None, "Must data connections resume the control connection's TLS session: off, auto, require; default auto."],
         ["users", None, None, "File of users with names; make it with: twistftp passwd FILE USER."],
         ["grace", None, None, "Seconds that SIGTERM lets transfers finish; default 10."],
+        ["access-log", None, None, "File that gets a line for each command (or transfer, for xferlog); SIGHUP opens it again."],
+        ["access-log-format", None, None, "Format of the access log: w3c (default), json or xferlog."],
+        ["control-socket", None, None, "Unix socket where 'twistftp status' asks; default twistftp.sock in XDG_RUNTIME_DIR or /run; off for none."],
+        ["metrics", None, None, "Twisted endpoint for Prometheus, /metrics, and for /healthz, such as tcp:9121:interface=127.0.0.1."],
         ["config", "c", None, "Configuration file (TOML). Options given beside it override it."],
     ]
     optFlags = [
@@ -66,6 +70,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             "certificate": usage.CompleteFiles("*.pem"),
             "private-key": usage.CompleteFiles("*.pem"),
             "users": usage.CompleteFiles(),
+            "access-log": usage.CompleteFiles(),
             "config": usage.CompleteFiles("*.toml"),
             "interface": usage.CompleteNetInterfaces(),
         }
@@ -144,6 +149,10 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             raise usage.UsageError(str(error)) from None
         if self["config"] is not None:
             self["config"] = os.path.abspath(self["config"])  # a daemon changes its directory, and SIGHUP reads again
+        if self["access-log"] is not None:
+            self["access-log"] = self.settings.sites[0].logging.file
+        if self["control-socket"] is not None:
+            self["control-socket"] = self.settings.control_socket
 
     def reread(self) -> ServerSettings:
         """

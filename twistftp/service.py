@@ -7,16 +7,19 @@ Not here: options and files (``options``, ``configuration``) and anything of FTP
 
 from __future__ import annotations
 
+import itertools
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Collection
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from attrs import evolve
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from twistftp.binding import CannotBind, CannotStart, Listen, close_ports, has_same_binding, open_ports, port_numbers, range_text
@@ -43,6 +46,7 @@ def makeService(options: Options) -> Server:
     from twistftp.accounts.checkers import build_portal, make_checkers
     from twistftp.accounts.users import UsersFiles
     from twistftp.accounts.users_file import BadUsersFile
+    from twistftp.monitoring import Monitoring
     from twistftp.site import FTPSite, own_names
     from twistftp.storage.confinement import Confinement
     from twistftp.transport import sockets
@@ -83,6 +87,8 @@ def makeService(options: Options) -> Server:
             # twistd would look the user up behind the chroot, where nobody is known, so it is not asked to.
             user = options.place().user
             above["uid"], above["gid"] = None, None if user else above.get("gid")
+    if options.settings.metrics.endpoint:
+        from twistftp import metrics  # noqa: F401 (as the realm)
     for site in options.settings.sites:
         checkers(site.authentication.strcred)
         make_tls(site)
@@ -92,13 +98,20 @@ def makeService(options: Options) -> Server:
     # Connections of all sites share the pool, so the most patient site decides when one counts as stalled.
     stall_timeout = max(site.limits.data_stall_timeout for site in options.settings.sites)
     pool = PassivePool(reactor, ports, Deadlines(reactor), stall_timeout, range_text=range_text(DYNAMIC))
+    numbers = itertools.count(1)
+    in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())  # type: ignore[attr-defined, arg-type]
+    serving = user or options.place().user
+    owner = (serving.uid, serving.gid) if serving else None
     return Server(
         reactor,
         options.settings,
         pool,
         make_portal=make_portal,
-        make_site=lambda site: FTPSite(site, make_portal(site), pool=pool, reactor=reactor, source=source, lookup=lookup, tls=make_tls(site)),
+        make_site=lambda site: FTPSite(
+            site, make_portal(site), pool=pool, reactor=reactor, source=source, lookup=lookup, tls=make_tls(site), numbers=numbers
+        ),
         make_tls=make_tls,
+        make_monitoring=lambda services: Monitoring(reactor, pool, services, time.time, in_thread, owner),
         listen=lambda port, site, address: sockets.listen(reactor, port, site, address, _BACKLOG),
         reread=options.reread if options["config"] else None,
         user=user,
@@ -124,8 +137,10 @@ class Server(MultiService):
         reread: Callable[[], ServerSettings] | None = None,
         user: ServingUser | None = None,
         foreground: bool = False,
+        make_monitoring: Callable[[Callable[[], Any]], Any] | None = None,
     ) -> None:
         """
+        :param make_monitoring: given what tells the services of the sites, makes what watches them (``monitoring.Monitoring``).
         :param user: to be become when the ports are open, if ``twistd`` does not do that.
         :param reread: gives the settings as they are now, for SIGHUP; ``None`` if there is no file to read.
         :param foreground: whether standard error is there to tell why the start failed; else the log is told.
@@ -137,6 +152,7 @@ class Server(MultiService):
         self._is_bound = False
         self._handlers: dict[int, Any] = {}
         self._stopped: Deferred[None] | None = None
+        self._monitoring = make_monitoring(lambda: self.services) if make_monitoring else None
         for site in settings.sites:
             SiteService(self, site).setServiceParent(self)
 
@@ -172,11 +188,14 @@ class Server(MultiService):
         self._is_bound = True
         try:
             super().privilegedStartService()
+            if self._monitoring:
+                self._monitoring.open(self.settings)
             if self._user:
                 self._user.become()
         except (CannotBind, OSError) as error:
             for site in self.services:
                 close_ports(site.ports)
+            self._stop_monitoring(None)
             if self._foreground and sys.__stderr__ is not None:
                 # Twisted's log has taken over sys.stderr by now.
                 print(f"twistd ftpsite: {error}", file=sys.__stderr__, flush=True)
@@ -204,9 +223,14 @@ class Server(MultiService):
         self.log.info("stopping: new connections are refused, transfers have up to {grace:g} s to finish", grace=grace)
         stopped: Deferred[None] = Deferred()
         self._stopped = stopped
-        super().stopService().addBoth(lambda _: self.pool.close()).addBoth(lambda _: self._hurry())
+        if self._monitoring:
+            self._monitoring.is_draining = True
+        super().stopService().addBoth(lambda _: self.pool.close()).addBoth(self._stop_monitoring).addBoth(lambda _: self._hurry())
         stopped.addBoth(lambda _: self._release_signals())
         return stopped
+
+    def _stop_monitoring(self, _: object) -> Any:
+        return self._monitoring.close() if self._monitoring else None
 
     def _hurry(self) -> None:
         if self._stopped and not self._stopped.called:
@@ -243,6 +267,8 @@ class Server(MultiService):
         return ensureDeferred(self._reload())
 
     async def _reload(self) -> None:
+        if self._monitoring:
+            self._monitoring.reopen()
         if self._reread is None or self._stopped:
             self.log.info("SIGHUP: no configuration file, nothing to re-read" if self._reread is None else "SIGHUP: too late, stopping")
             return
@@ -270,3 +296,5 @@ class Server(MultiService):
                 added = SiteService(self, evolve(site, auto_start=False))
                 added.setServiceParent(self)
                 await added.reconfigure(site, portals[site.name], identities[site.name])
+        if self._monitoring:
+            self._monitoring.change(new)

@@ -6,9 +6,11 @@ Not here: listening on ports and reading configuration (``service``), the sessio
 
 from __future__ import annotations
 
+import itertools
 import socket
 import time
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from twisted.cred.portal import Portal
@@ -36,6 +38,7 @@ from twistftp.transport.dns import DNS
 from twistftp.transport.pool import PassivePool
 from twistftp.transport.resolver import Lookup, Resolver
 from twistftp.transport.source import SourcePort
+from twistftp.transport.throttle import Throttle
 from twistftp.transport.tls import SiteTLS
 from twistftp.virtual_hosts import VirtualHosts
 from twistftp.wire.addresses import fold_address
@@ -61,6 +64,7 @@ class FTPSite(FTPFactory):
     :param tls: certificate and key, if they were read already; ``None`` reads what ``settings.tls`` names.
     :raises ValueError: certificate or key cannot be used.
     :raises OSError: one of them cannot be read.
+    :param numbers: gives each session its number; sites that share it have no two sessions of one number.
     """
 
     protocol: type[Protocol] = ServerPI  # type: ignore[assignment]  # not Twisted's own FTP
@@ -79,6 +83,7 @@ class FTPSite(FTPFactory):
         source: SourcePort | None = None,
         lookup: Lookup | None = None,
         tls: SiteTLS | None = None,
+        numbers: Iterator[int] | None = None,
     ) -> None:
         super().__init__(portal or _own_portal(settings))
         if reactor is None:
@@ -99,9 +104,10 @@ class FTPSite(FTPFactory):
         self.logon_guard = LogonGuard(self)
         self.reception = Reception(self)
         self.hosts = VirtualHosts(self)
+        self.throttle = Throttle(reactor, settings.limits)
         self.sessions: set[ServerPI] = set()
         self._per_address: Counter[str] = Counter()
-        self._last_session = 0
+        self._numbers = numbers or itertools.count(1)
         self._drained: Deferred[None] | None = None
         self.settings = settings
         self.reconfigure(settings)
@@ -121,6 +127,7 @@ class FTPSite(FTPFactory):
         if portal is not None:
             self.portal = portal
         self._proxies = settings.firewall_support.proxies or None
+        self.throttle.change(settings.limits)
         self.resolver.watch(settings.firewall_support.external_names)
         self.transcript.log_commands = settings.logging.commands
         limits, now = settings.limits, self.deadlines.seconds()
@@ -158,13 +165,9 @@ class FTPSite(FTPFactory):
         site = self.hosts.default
         refused = site._refusal(peer)
         if refused is not None:
+            self.transcript.tally.refused += 1
             return Refusal(refused, self.deadlines)
-        return ServerPI(site, site.number_session(), peer)
-
-    def number_session(self) -> int:
-        """The number of a new session."""
-        self._last_session += 1
-        return self._last_session
+        return ServerPI(site, next(site._numbers), peer)
 
     def receive(self, control: ServerPI) -> Reply | None:
         """
@@ -176,7 +179,6 @@ class FTPSite(FTPFactory):
         if refused is None:
             control.site.disconnected(control)
             control.site = control.session.site = self
-            control.session.identifier = self.number_session()
             self.connected(control)
         return refused
 
@@ -197,9 +199,14 @@ class FTPSite(FTPFactory):
         """A session has begun."""
         self.sessions.add(session)
         self._per_address[session.peer] += 1
+        self.transcript.tally.sessions += 1
+        for told in self.transcript.on_opened:
+            told(session.session)
 
     def disconnected(self, session: ServerPI) -> None:
         """A session has ended."""
+        for told in self.transcript.on_closed:
+            told(session.session)
         self.sessions.discard(session)
         self._per_address[session.peer] -= 1
         if not self._per_address[session.peer]:
@@ -226,6 +233,11 @@ class FTPSite(FTPFactory):
                 self._drained.addBoth(lambda result: ending.cancel() if ending.active() else None)
             self._check_drained()
         return self._drained
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the site shuts down."""
+        return self._drained is not None
 
     def command_ended(self, session: ServerPI) -> None:
         """A session has nothing under way: while the site shuts down, it ends."""

@@ -18,7 +18,7 @@ from cattrs.gen import make_dict_structure_fn
 
 from twistftp.policy.channels import PortRange
 from twistftp.policy.firewall_support import AddressTable, FirewallSupport, Networks
-from twistftp.policy.settings import ServerSettings, SiteSettings
+from twistftp.policy.settings import Metrics, ServerSettings, SiteSettings
 
 __all__ = ["Document", "Refused", "Where", "advice", "first_fault", "structure"]
 
@@ -34,6 +34,7 @@ class _Server:
     """The ``[server]`` table."""
 
     grace: float = attrs.field(default=_GRACE.default, validator=_GRACE.validator)
+    control_socket: str = ""
 
 
 @frozen
@@ -43,6 +44,7 @@ class Document:
     site: tuple[SiteSettings, ...] = ()
     server: _Server = _Server()
     firewall_support: FirewallSupport = FirewallSupport()
+    metrics: Metrics = Metrics()
 
 
 class Refused(Exception):

@@ -4,7 +4,17 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twistftp.cli.description import describe_server
 from twistftp.policy.channels import PortRange
-from twistftp.policy.settings import Authentication, FileHandling, FirewallSupport, Limits, ServerSettings, SiteFirewallSupport, SiteSettings
+from twistftp.policy.settings import (
+    Authentication,
+    FileHandling,
+    FirewallSupport,
+    Limits,
+    Logging,
+    Metrics,
+    ServerSettings,
+    SiteFirewallSupport,
+    SiteSettings,
+)
 from twistftp.policy.tls import TLSSettings
 
 LINUX = PortRange(32768, 60999)
@@ -92,6 +102,9 @@ class DescriptionTests(SynchronousTestCase):
     def test_limits(self) -> None:
         """Limits that are set are said."""
         self.assertIn("at most 50 connections, 2 from one", describe(SiteSettings(root="/", limits=Limits(50, 2))))
+        text = describe(SiteSettings(root="/", limits=Limits(min_bytes_per_second=5, max_bytes_per_second=10, max_site_bytes_per_second=20)))
+        self.assertIn("moves at most 10 bytes a second on each data connection, 20 bytes a second on all of them together\n", text)
+        self.assertIn("ends transfers that are slower than 5 bytes a second\n", text)
         self.assertIn("at most any number of connections, 2 from", describe(SiteSettings(root="/", limits=Limits(max_connections_per_address=2))))
 
     def test_places(self) -> None:
@@ -100,6 +113,13 @@ class DescriptionTests(SynchronousTestCase):
         for words in ("virtual host ftp.example.org", "listens on tcp:21 and unix:/run/ftp\n", "is not started", "passive ports: 5000 alone;"):
             self.assertIn(words, text)
         self.assertIn("passive ports: 50000-50003, 4 of them;", describe(SiteSettings(root="/"), "50000-50003"))
+
+    def test_logs(self) -> None:
+        """Where lines and metrics go."""
+        site = SiteSettings(root="/", logging=Logging(file="/var/log/ftp.log", format="json"))
+        text = "\n".join(describe_server(ServerSettings((site,), metrics=Metrics("tcp:9121")), LINUX))
+        self.assertIn("writes an access log to /var/log/ftp.log (json)\n", text)
+        self.assertIn("metrics for Prometheus: tcp:9121\n", text)
 
     def test_several_sites(self) -> None:
         """Each has its paragraph."""

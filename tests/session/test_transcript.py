@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.dialogue import Dialogue
 from twistftp.policy.settings import Logging, LogonAttempts
+from twistftp.session.recorder import Recorder
 from twistftp.session.transcript import LINES_A_SECOND, printable
 
 
@@ -125,7 +126,62 @@ class InjectionTests(TranscriptCase):
         self.assertEqual("aaaa...", printable("a" * 10, 4))
 
 
+class RecorderTests(TranscriptCase):
+    """What recorders are told."""
+
+    def test_what_is_overridden(self) -> None:
+        """Each is told what it overrides, in order, and nothing once it is taken away."""
+        told: list[tuple[Any, ...]] = []
+
+        class Some(Recorder):
+            def opened(self, session: Any) -> None:
+                told.append(("opened", session.identifier))
+
+            def data_closed(self, session: Any, transfer: Any, error: Any, seconds: float) -> None:
+                told.append(("data closed", transfer.verb, transfer.octets, error, seconds))
+
+            def closed(self, session: Any) -> None:
+                told.append(("closed", session.identifier))
+
+        d = Dialogue(self)
+        recorder = Some()
+        d.site.transcript.add_recorder(recorder)
+        other = d.another()
+        other.login()
+        other.fetch("RETR file.txt")
+        other.say("RETR file.txt")  # without a data connection
+        other.leave()
+        self.assertEqual([("opened", 2), ("data closed", "RETR", 10, None, 0.0), ("closed", 2)], told)
+        d.site.transcript.remove_recorder(recorder)
+        d.another().leave()
+        self.assertEqual(3, len(told))
+
+    def test_trouble(self) -> None:
+        """Why a command failed is known while it is told of, and forgotten then."""
+        found: list[Any] = []
+
+        class Why(Recorder):
+            def command(self, session: Any, command: Any, line: bytes, reply: Any, now: float, seconds: float) -> None:
+                found.append((type(session.trouble).__name__, now, seconds))
+
+        d = Dialogue(self)
+        d.login()
+        d.site.transcript.add_recorder(Why())
+        d.clock.advance(5)
+        d.say("CWD missing", "NOOP")
+        now = d.clock.seconds()
+        self.assertEqual([("NotFound", now, 0.0), ("NoneType", now, 0.0)], found)
+
+
 class EventTests(TranscriptCase):
+    def test_beginning_and_end(self) -> None:
+        """An observer sees sessions begin and end."""
+        d, _ = self.observed()
+        seen: list[str] = []
+        d.site.transcript.add_observer(lambda event: seen.append(formatEvent(event) or ""))  # type: ignore[arg-type]
+        d.another().leave()
+        self.assertEqual(["twistftp #2 192.0.2.9 -: connected", "twistftp #2 192.0.2.9 -: disconnected"], seen)
+
     def test_logins(self) -> None:
         """A login and a failed one are one event each; an anonymous user's password is kept as a mail address."""
         d = Dialogue(self, logon_attempts=LogonAttempts(delay=0))

@@ -336,6 +336,10 @@ class FakePort:
         self._failure: DataConnectionFailed | None = None
         self._result: Deferred[FakeConnection] | None = None
 
+    @property
+    def local_port(self) -> int:
+        return self.port
+
     def connection(self, timeout: float) -> Any:
         self.timeout = timeout
         if self._failure is not None:

@@ -35,6 +35,7 @@ _EXAMPLE = {
     "peer": "198.51.100.7",
     "reason": "connection refused",
     "octets": 4096,
+    "rate": 1000,
 }
 _BY = {
     "FILTER_SUSPECTED": {"by": "PASV", "instead": "EPSV"},

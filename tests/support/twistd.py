@@ -6,13 +6,17 @@ Not here: what is asked of it.
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 
@@ -27,10 +31,18 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-c", _START, *arguments]
 
 
+@cache
+def runtime_directory() -> str:
+    """Where the children of this process have their control sockets; gone with it."""
+    directory = tempfile.mkdtemp(prefix="twistftp-run-")  # not below trial's directory: paths of sockets are short
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
+
+
 def environment() -> dict[str, str]:
-    """The environment in which the child finds the code under test."""
+    """The environment in which the child finds the code under test, and a runtime directory of its own."""
     path = os.pathsep.join(part for part in (str(CHECKOUT), os.environ.get("PYTHONPATH", "")) if part)
-    return os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+    return os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "XDG_RUNTIME_DIR": runtime_directory()}
 
 
 def run(*arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:

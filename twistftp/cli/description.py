@@ -51,6 +51,20 @@ def _site(site: SiteSettings) -> Iterator[str]:
         f"ends a session after {limits.control_channel_timeout:g} s without a command, and waits {limits.data_channel_timeout:g} s for each data "
         "connection"
     )
+    yield from _logging(site)
+
+
+def _logging(site: SiteSettings) -> Iterator[str]:
+    limits, logging = site.limits, site.logging
+    if limits.max_bytes_per_second or limits.max_site_bytes_per_second:
+        each, all_ = limits.max_bytes_per_second, limits.max_site_bytes_per_second
+        texts = [f"{each} bytes a second on each data connection"] if each else []
+        texts += [f"{all_} bytes a second on all of them together"] if all_ else []
+        yield f"moves at most {', '.join(texts)}"
+    if limits.min_bytes_per_second:
+        yield f"ends transfers that are slower than {limits.min_bytes_per_second} bytes a second"
+    if logging.file:
+        yield f"writes an access log to {logging.file} ({logging.format})"
 
 
 def _users(site: SiteSettings) -> str:
@@ -138,4 +152,6 @@ def _process(settings: ServerSettings, ephemeral: PortRange) -> Iterator[str]:
         yield f"passive ports: {ports} alone; it serves one waiting client of each address, and any number of transfers"
     else:
         yield f"passive ports: {ports}, {len(ports)} of them; each serves one waiting client of each address, and any number of transfers"
+    if settings.metrics.endpoint:
+        yield f"metrics for Prometheus: {settings.metrics.endpoint}"
     yield f"SIGTERM lets transfers finish, for at most {settings.grace:g} s"

@@ -123,9 +123,15 @@ class Cause(Enum):
         "Data connection timed out: no data for {seconds:g} s, {octets} bytes moved.",
         "The client did not read, or a firewall or NAT on the way has forgotten the connection. In TYPE I the rest can be had with REST.",
     )
+    TOO_SLOW = (
+        426,
+        "Transfer slower than {rate} bytes a second over {seconds:g} s; ended after {octets} bytes.",
+        "This server ends transfers that are slower than {rate} bytes a second. In TYPE I the rest can be had with REST.",
+    )
     ABORTED = (426, "Transfer aborted by the client after {octets} bytes.", "Nothing is wrong: the client asked for it.")
     CLIENT_GONE = (426, "The client left after {octets} bytes.", "Keep the control connection open until the transfer has ended.")
     CLOSING = (426, "Transfer ended by the server after {octets} bytes.", "Try again later.")
+    DISCONNECTED = (426, "Transfer ended by the administrator after {octets} bytes.", "Ask the administrator of this server.")
 
 
 @frozen
@@ -137,6 +143,7 @@ class Verdict:
     ports: int = 0
     range: str = ""
     seconds: float = 0
+    rate: int = 0
     address: str = ""
     reason: str = ""
     octets: int = 0

@@ -32,6 +32,7 @@ __all__ = [
     "Logging",
     "LogonAttempts",
     "Messages",
+    "Metrics",
     "ServerSettings",
     "SiteFirewallSupport",
     "SiteSettings",
@@ -131,7 +132,10 @@ class Authentication:
 
 @frozen
 class Limits:
-    """``[site.limits]``: counts (0 = no limit) and seconds."""
+    """
+    ``[site.limits]``: counts (0 = no limit) and seconds. Octets a second of each data connection, at least and at most, and at most
+    of all the site's data connections together.
+    """
 
     max_connections: int = _count(0)
     max_connections_per_address: int = _count(0)
@@ -139,7 +143,16 @@ class Limits:
     unauthenticated_timeout: float = _seconds(60)
     data_channel_timeout: float = _seconds(30)
     data_stall_timeout: float = _seconds(300)
+    min_bytes_per_second: int = _count(0)
+    max_bytes_per_second: int = _count(0)
+    max_site_bytes_per_second: int = _count(0)
     max_command_line: int = field(default=8192, validator=_at_least(1024))
+
+    def __attrs_post_init__(self) -> None:
+        """Nobody can be faster than allowed and as fast as wanted then."""
+        for name in ("max_bytes_per_second", "max_site_bytes_per_second"):
+            if 0 < getattr(self, name) < self.min_bytes_per_second:
+                raise BadSetting("min_bytes_per_second", self.min_bytes_per_second, f"must not be more than {name}, which is {getattr(self, name)}")
 
 
 @frozen
@@ -178,9 +191,14 @@ class Messages:
 
 @frozen
 class Logging:
-    """``[site.logging]``: whether each command, too, is written to the log (secrets masked)."""
+    """
+    ``[site.logging]``: ``commands`` whether each command, too, is written to the log (secrets masked); ``file`` the access log
+    (``""`` = none), ``format`` its format.
+    """
 
     commands: bool = False
+    file: str = ""
+    format: str = field(default="w3c", validator=_one_of("w3c", "json", "xferlog"))
 
 
 @frozen
@@ -211,12 +229,24 @@ class SiteSettings:
 
 
 @frozen
+class Metrics:
+    """``[metrics]``: the Twisted endpoint where Prometheus asks (``""`` = none)."""
+
+    endpoint: str = ""
+
+
+@frozen
 class ServerSettings:
-    """A whole process: its sites, the port range they share and ``grace``, the seconds SIGTERM lets transfers finish."""
+    """
+    A whole process: its sites, the port range they share and ``grace``, the seconds SIGTERM lets transfers finish. ``control_socket``
+    is where ``twistftp status`` asks: a path, ``""`` for the usual place, ``"off"`` for none.
+    """
 
     sites: tuple[SiteSettings, ...]
     firewall_support: FirewallSupport = FirewallSupport()
     grace: float = field(default=10.0, validator=_at_least(0))
+    control_socket: str = ""
+    metrics: Metrics = Metrics()
 
 
 def pair_sites(old: Iterable[SiteSettings], new: Iterable[SiteSettings]) -> list[tuple[SiteSettings | None, SiteSettings | None]]:

@@ -66,7 +66,7 @@ class ServerPI(Introducible):
         self._is_closing = False
         self._is_lost = False
         self._is_reading = True
-        self._patience = Patience(site.deadlines.seconds())
+        self.patience = self._patience = Patience(site.deadlines.seconds())  # the former for those who ask how long it has been idle
         self._after: Callable[[], object] | None = None  # what is to be done when the reply has been sent
 
     def connectionMade(self) -> None:
@@ -105,11 +105,9 @@ class ServerPI(Introducible):
             self.abort()
             return
         self._patience.idle_since = self.site.deadlines.seconds()
-        if self._running is None and self._outlet.is_open:
-            line = self._intake.whole_line(data)
-            if line is not None:
-                self._run_line(line)
-                return
+        if self._running is None and self._outlet.is_open and (line := self._intake.whole_line(data)) is not None:
+            self._run_line(line)
+            return
         self._are_many = self._intake.feed(data)
         if self._running is None:
             self._advance()
@@ -225,6 +223,7 @@ class ServerPI(Introducible):
     def _reply_to(self, error: BaseException | None, failure: Failure | None = None) -> Reply:
         """What a failed command is answered; what nobody expected goes to the log, with its traceback."""
         command, line, _ = self._command or (None, b"", 0.0)
+        self.session.trouble = error
         if not is_expected(error):
             self.site.log.failure("unexpected error in {line!r}", failure, line=self.site.transcript.shown(self.session, command, line))
         if isinstance(error, DataConnectionFailed) and command is not None and not command.is_transfer:

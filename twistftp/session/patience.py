@@ -32,6 +32,7 @@ class Watched(Protocol):
     """A control connection (``interpreter.ServerPI``)."""
 
     site: Any
+    session: Any
 
     @property
     def is_logged_in(self) -> bool:
@@ -81,6 +82,7 @@ class Patience:
         if run_out is not RunOut.NOTHING:
             limits = control.site.settings.limits
             seconds = limits.unauthenticated_timeout if run_out is RunOut.LOGIN else limits.control_channel_timeout
+            control.session.trouble = run_out
             control.close(Reply.of(421, run_out.value.format(seconds=seconds), closes=True))
         return self._due(control, now)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twistftp.policy.proxying import Proxies
 from twistftp.session.transcript import printable
 from twistftp.session.verdicts import given_up
+from twistftp.transport.output import local_end
 from twistftp.wire.addresses import fold_address
 from twistftp.wire.entries import DEFAULT_FACTS
 from twistftp.wire.paths import Path
@@ -100,6 +101,7 @@ class Session:
         "store",
         "tls",
         "transfer",
+        "trouble",
         "type",
         "unknown_verbs",
         "user",
@@ -113,7 +115,7 @@ class Session:
         self.peer = peer
         self.control = control
         self.introduction: Introduction | None = control.introduction
-        self._ends: tuple[str, str] | None = None  # looked up when first needed: not every session does
+        self._ends: tuple[str, str, int] | None = None  # looked up when first needed: not every session does
         self.failures = 0  # failed logins of this connection; nothing resets them
         self.unknown_verbs = 0
         self.login_under_way: Any = None  # a Deferred, while a checker thinks
@@ -123,8 +125,14 @@ class Session:
         self.passive_by = ""  # PASV or EPSV, whichever set the latest data port up
         self.transfer: Transfer | None = None
         self.tls: SessionTLS | None = None  # from AUTH on; data connections keep it after CCC
+        self.trouble: object = None  # why the present command failed, or the session ends: for logs
         self.logout_avatar: Callable[[], Any] | None = None
         self._start_afresh()
+
+    @property
+    def ends(self) -> tuple[str, str, int]:
+        """Local address, the same as a listener takes it, and local port: "" and 0 where there are none."""
+        return self._ends or self._find_ends()
 
     @property
     def local(self) -> str:
@@ -136,15 +144,18 @@ class Session:
         """The local address as a listener takes it: with the zone of a link-local one (PROTOCOL P-PB-10)."""
         return (self._ends or self._find_ends())[1]
 
-    def _find_ends(self) -> tuple[str, str]:
+    def _find_ends(self) -> tuple[str, str, int]:
         came = self.introduction
-        host = self.control.transport.getHost() if came is None else came.own
-        address, scope = getattr(host, "host", ""), getattr(host, "scopeID", 0)
-        plain = fold_address(address)
-        shown = plain if came is None or came.is_own else fold_address(came.announced.destination.host)
-        if not plain and came is not None:
-            plain = "::" if ":" in shown else ""  # it came by a socket of another kind, so its data connections may come anywhere
-        self._ends = shown, f"{address}%{scope}" if scope and "%" not in address else plain
+        if came is None:
+            address, port, scope = local_end(self.control.transport)
+            plain = shown = fold_address(address)
+        else:
+            address, port, scope = getattr(came.own, "host", ""), getattr(came.own, "port", 0), getattr(came.own, "scopeID", 0)
+            plain = fold_address(address)
+            shown = plain if came.is_own else fold_address(came.announced.destination.host)
+            if not plain:
+                plain = "::" if ":" in shown else ""  # it came by a socket of another kind, so its data connections may come anywhere
+        self._ends = shown, f"{address}%{scope}" if scope and "%" not in address else plain, port
         return self._ends
 
     @property

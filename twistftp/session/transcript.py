@@ -3,9 +3,10 @@ What a site tells the log: one structured event a login, a transfer and, where w
 
 Not here: files and formats of access logs; they observe these events.
 
-Every event carries ``ftp_event`` (``"login"``, ``"transfer"``, ``"data port"``, ``"tls"``, ``"command"``), ``site``, ``session`` (a number),
-``peer`` and ``user``.
-An observer that is added here sees them all. Twisted's log gets logins and transfers, at most :data:`LINES_A_SECOND` of them,
+Every event carries ``ftp_event`` (``"opened"``, ``"login"``, ``"transfer"``, ``"data port"``, ``"tls"``, ``"command"``, ``"closed"``), ``site``,
+``session`` (a number), ``peer`` and ``user``.
+An observer that is added here sees them all, a recorder is called without any event being made. Twisted's log gets logins and
+transfers, at most :data:`LINES_A_SECOND` of them,
 because to write such a line costs as much as a small transfer; the rest is counted. ``[site.logging] commands`` sends it everything.
 """
 
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from twisted.logger import ILogObserver, Logger, LogLevel, LogPublisher
 
 from twistftp.policy.diagnosis import Verdict
+from twistftp.session.recorder import Recorder, hooks
+from twistftp.session.tally import Tally
 from twistftp.transport.interfaces import DataConnectionFailed
 from twistftp.wire.commands import Command, masked, split_line
 from twistftp.wire.replies import Reply, cleaned
@@ -49,22 +52,65 @@ class Transcript:
         self._lines = 0  # written in that second
         self._unwritten = 0
         self._is_written = False  # whether the event at hand goes to the log
-        self.log_commands = log_commands
+        self._recorders: tuple[Recorder, ...] = ()
+        self._log_commands = log_commands
+        self._record(())
+        self.tally = Tally()
 
     def add_observer(self, observer: ILogObserver) -> None:
         """From now on show every event to ``observer``, each command's too."""
         self._publisher.addObserver(observer)
         self._observers += 1
+        self._look_who_wants()
 
     def remove_observer(self, observer: ILogObserver) -> None:
         """The inverse of :meth:`add_observer`."""
         self._publisher.removeObserver(observer)
         self._observers -= 1
+        self._look_who_wants()
+
+    def add_recorder(self, recorder: Recorder) -> None:
+        """From now on tell everything to ``recorder``."""
+        self._record((*self._recorders, recorder))
+
+    def remove_recorder(self, recorder: Recorder) -> None:
+        """The inverse of :meth:`add_recorder`."""
+        self._record(tuple(one for one in self._recorders if one is not recorder))
+
+    def _record(self, recorders: tuple[Recorder, ...]) -> None:
+        self._recorders = recorders
+        self._on_command, self._on_login = hooks(recorders, "command"), hooks(recorders, "logged_in")
+        self._on_data_opened, self._on_data_closed = hooks(recorders, "data_opened"), hooks(recorders, "data_closed")
+        self._look_who_wants()
 
     @property
-    def wants_commands(self) -> bool:
-        """Whether anybody looks at single commands; making an event costs as much as a NOOP."""
-        return self.log_commands or self._observers > 0
+    def log_commands(self) -> bool:
+        """Whether a line is written for each command, login and transfer."""
+        return self._log_commands
+
+    @log_commands.setter
+    def log_commands(self, value: bool) -> None:
+        self._log_commands = value
+        self._look_who_wants()
+
+    def _look_who_wants(self) -> None:
+        is_watched = self._observers > 0
+        # Called, each with the session, when one has begun, and when one has ended.
+        self.on_opened = (*hooks(self._recorders, "opened"), *((self._opened,) if is_watched else ()))
+        self.on_closed = (*hooks(self._recorders, "closed"), *((self._closed,) if is_watched else ()))
+        # Whether anybody looks at single commands: making an event costs as much as a NOOP.
+        self.wants_commands = self._log_commands or is_watched or bool(self._on_command)
+
+    def _opened(self, session: Session) -> None:
+        self._events.emit(LogLevel.debug, _WHO + "connected", **_who(session), ftp_event="opened")
+
+    def _closed(self, session: Session) -> None:
+        self._events.emit(LogLevel.debug, _WHO + "disconnected", **_who(session), ftp_event="closed")
+
+    def data_opened(self, session: Session, transfer: Transfer) -> None:
+        """A transfer has its data connection."""
+        for told in self._on_data_opened:
+            told(session, transfer)
 
     def shown(self, session: Session, command: Command | None, line: bytes) -> str:
         """A command line as logs may show it."""
@@ -73,13 +119,20 @@ class Transcript:
 
     def command(self, session: Session, command: Command | None, line: bytes, reply: Reply, started: float) -> None:
         """A command has had its final reply."""
+        now = session.site.deadlines.seconds()
+        seconds = now - started
+        for told in self._on_command:
+            told(session, command, line, reply, now, seconds)
+        session.trouble = None
+        if not (self._observers or self._log_commands):
+            return
         fields = {
             **_who(session),
             "ftp_event": "command",
             "line": self.shown(session, command, line),
             "code": reply.code,
             "reply": "****" if command is None and session.login is Login.NAMED else printable(reply.text),  # it quotes the unknown verb
-            "seconds": session.site.deadlines.seconds() - started,
+            "seconds": seconds,
         }
         text = _WHO + "{line} -> {code} {reply}"
         if self._observers:
@@ -89,6 +142,10 @@ class Transcript:
 
     def login(self, session: Session, user: str, reply: Reply, mail: str = "") -> None:
         """A login succeeded or failed. ``mail`` is what an anonymous user gave for a password, by custom a mail address."""
+        self.tally.login(reply)
+        if reply.is_positive:
+            for told in self._on_login:
+                told(session, mail)
         if not self._has_reader(session):
             return
         fields = {**_who(session), "ftp_event": "login", "user": printable(user, 64), "code": reply.code, "mail": printable(mail, 64)}
@@ -99,6 +156,11 @@ class Transcript:
 
     def transfer(self, session: Session, transfer: Transfer, error: BaseException | None) -> None:
         """A transfer has ended, well (``error`` is ``None``) or not."""
+        self.tally.transfer(transfer.verb, transfer.octets, error)
+        if self._on_data_closed and transfer.connection is not None:
+            seconds = session.site.deadlines.seconds() - transfer.started
+            for told in self._on_data_closed:
+                told(session, transfer, error, seconds)
         if not self._has_reader(session):
             return
         fields: dict[str, Any] = {

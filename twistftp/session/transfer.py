@@ -49,6 +49,11 @@ class Transfer:
         self.started: float = session.site.deadlines.seconds()
 
     @property
+    def local_port(self) -> int:
+        """The server's port of the data connection; 0 where it is not known."""
+        return getattr(self._port, "local_port", 0)
+
+    @property
     def octets(self) -> int:
         """Octets moved so far."""
         return self.connection.octets if self.connection is not None else 0
@@ -92,6 +97,8 @@ class Transfer:
         session.site.verdicts.arrived(session.peer, session.passive_by, is_secure=session.is_secure)
         if self.connection.is_private is not session.is_protected:  # PROT came between (PROTOCOL P-PROT-6)
             raise DataConnectionFailed(Verdict(Cause.LEVEL_CHANGED))
+        if session.site.throttle.is_needed:
+            session.site.throttle.apply(self.connection)
         return self.connection
 
     def _why_not(self, ended_by: Cause) -> Verdict:
@@ -137,6 +144,7 @@ async def send_over_data(
         session.control.look_ahead()
         begins = Reply.of(150, opening or f"Opening data connection{of_bytes}.")
         connection = await transfer.connected(begins)
+        session.site.transcript.data_opened(session, transfer)
         transfer.begin(begins)
         ended = send(connection)
         if ended is not None:

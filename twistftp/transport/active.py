@@ -74,6 +74,11 @@ class ActivePort:
         self._connector: IConnector | None = None
         self._result: Deferred[DataConnection] | None = None
 
+    @property
+    def local_port(self) -> int:
+        """The server's port of the connection if it was asked for, else 0."""
+        return self._source_port
+
     def connection(self, timeout: float) -> Deferred[DataConnection]:
         """
         Connect; see :class:`IDataPort`. Cancelling the Deferred stops that.

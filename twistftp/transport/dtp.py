@@ -12,11 +12,13 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from twistftp.policy.bandwidth import WINDOW, Floor
 from twistftp.policy.diagnosis import Cause, Verdict
 from twistftp.transport.interfaces import DataConnectionFailed, IDataConnection
 from twistftp.transport.lifecycle import IN_TRANSFER, LINGER, Lifecycle, Phase
 from twistftp.transport.receiving import receiver_for
 from twistftp.transport.sending import HAS_SENDFILE, SMALL, FileSource, Sender, SendfileSender, sender_for
+from twistftp.transport.throttle import Pace, PacedSendfileSender, PacedSink, PacedSource
 
 __all__ = ["LINGER", "DataConnection"]
 
@@ -31,21 +33,28 @@ class DataConnection(Lifecycle):
 
     # What the session asks (IDataConnection)
 
+    def set_rates(self, pace: Pace | None, least: int) -> None:
+        """Before a transfer: how fast and how slowly it may go; see :class:`IDataConnection`."""
+        self._pace = pace
+        self._floor = Floor(least, self._deadlines.seconds(), 0, min(WINDOW, self._stall_timeout)) if least else None
+
     def send_file(self, file: Any, offset: int, count: int) -> Deferred[None] | None:
         """Send a part of a file, then FIN; see :class:`IDataConnection`."""
         transport = self._transport
         if not self._direct:
             return self.send(FileSource(file, offset, count))
-        if count <= SMALL:
+        if count <= SMALL and self._pace is None:
             data = file.read_at(offset, count)
             return self._send_whole(data) if type(data) is bytes and len(data) == count else self.send(FileSource(file, offset, count, data))
-        if HAS_SENDFILE and file.descriptor is not None and not self.is_private:
+        if count > SMALL and HAS_SENDFILE and file.descriptor is not None and not self.is_private:
+            if self._pace is not None:
+                return self._send(PacedSendfileSender(self, transport, file, offset, count, self._pace))
             return self._send(SendfileSender(self, transport, file, offset, count))
         return self.send(FileSource(file, offset, count))
 
     def send(self, source: Any) -> Deferred[None] | None:
         """Send what a source gives, then FIN; see :class:`IDataConnection`."""
-        return self._send(sender_for(self, self._transport, source))
+        return self._send(self._sender_of(source))
 
     def receive(self, sink: Any) -> Deferred[None]:
         """Receive up to the client's FIN; see :class:`IDataConnection`."""
@@ -53,7 +62,7 @@ class DataConnection(Lifecycle):
             raise self.error or DataConnectionFailed(Verdict(Cause.LOST, octets=self.octets))
         self._phase = Phase.RECEIVING
         result = self._supervise()
-        self._receiver = receiver_for(self, self._transport, sink)
+        self._receiver = receiver_for(self, self._transport, sink if self._pace is None else PacedSink(sink, self._pace))
         self._receiver.start()
         return result
 
@@ -77,8 +86,11 @@ class DataConnection(Lifecycle):
     def send_otherwise(self, source: Any) -> None:
         """Go on with a source where the sender at work cannot."""
         if self._phase is Phase.SENDING:
-            self._sender = sender_for(self, self._transport, source)
+            self._sender = self._sender_of(source)
             self._sender.start()
+
+    def _sender_of(self, source: Any) -> Sender:
+        return sender_for(self, self._transport, source if self._pace is None else PacedSource(source, self._pace))
 
     # The course of a transfer
 

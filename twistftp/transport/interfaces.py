@@ -58,6 +58,14 @@ class IDataConnection(Interface):
     peer = Attribute("(address, port) of the other end")
     is_private = Attribute("bool: whether it is encrypted, or will be when its handshake is done")
 
+    def set_rates(pace, least):
+        """
+        Say before a transfer how fast it may go at most, and at least.
+
+        :param pace: a ``throttle.Pace``, or ``None`` for no limit.
+        :param least: octets a second, over a minute or the stall time-out, whichever is shorter; a slower one fails with TOO_SLOW. 0: none.
+        """
+
     def send_file(file, offset, count):
         """
         Send ``count`` octets of an ``IOpenFile`` (its ``descriptor`` through sendfile where that works), then FIN.

@@ -84,6 +84,11 @@ class Lease:
         """The port number to tell the client (before any mapping)."""
         return self._listener.port
 
+    @property
+    def local_port(self) -> int:
+        """The server's port of the connection."""
+        return self._listener.port
+
     def connection(self, timeout: float) -> DataConnection | Deferred[DataConnection]:
         """
         Give the connection, or a Deferred of it; see :class:`IDataPort`. Cancelling the Deferred closes the lease.

@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IHalfCloseableDescriptor, IHalfCloseable
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from twistftp.policy.bandwidth import Floor
 from twistftp.policy.diagnosis import Cause, Verdict
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.directio import DirectIO
@@ -25,6 +26,7 @@ from twistftp.transport.sockets import DataServer, tune_data, was_reset
 if TYPE_CHECKING:
     from twistftp.transport.receiving import Receiver
     from twistftp.transport.sending import Sender
+    from twistftp.transport.throttle import Pace
 
 __all__ = ["IN_TRANSFER", "LINGER", "Lifecycle", "Phase"]
 
@@ -71,9 +73,11 @@ class Lifecycle:
         "_deadlines",
         "_delivered",
         "_direct",
+        "_floor",
         "_handshake_until",
         "_has_fin",
         "_opened",
+        "_pace",
         "_phase",
         "_receiver",
         "_result",
@@ -115,6 +119,8 @@ class Lifecycle:
         self._has_fin = False
         self._delivered = 0
         self._still_since = 0.0
+        self._pace: Pace | None = None  # how fast it may go
+        self._floor: Floor | None = None  # how slowly
 
     def abort(self, cause: Cause) -> None:
         """Reset the connection unless a transfer is complete; see :class:`IDataConnection`."""
@@ -181,6 +187,8 @@ class Lifecycle:
         result = self._result = Deferred(self._cancelled)
         self._still_since = now = self._deadlines.seconds()
         due = self._stall_timeout / 4
+        if self._floor is not None:
+            due = min(due, self._floor.due - now)
         if self.is_private:
             self._handshake_until = now + self.handshake_timeout
             due = min(due, self.handshake_timeout)
@@ -272,7 +280,13 @@ class Lifecycle:
         if now >= end:
             self.fail(DataConnectionFailed(Verdict(Cause.STALLED, seconds=self._stall_timeout, octets=self.octets)))
             return None
-        return min(end, now + self._stall_timeout / 4)
+        floor = self._floor
+        if floor is None:
+            return min(end, now + self._stall_timeout / 4)
+        if floor.is_missed(now, delivered):
+            self.fail(DataConnectionFailed(Verdict(Cause.TOO_SLOW, seconds=floor.window, rate=int(floor.rate), octets=self.octets)))
+            return None
+        return min(end, now + self._stall_timeout / 4, floor.due)
 
     # What the transport tells (IProtocol, IHalfCloseableProtocol)
 

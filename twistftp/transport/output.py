@@ -9,9 +9,18 @@ from __future__ import annotations
 from typing import Any
 
 from twistftp.transport.secure import SecureTransport
-from twistftp.transport.sockets import DirectIO
+from twistftp.transport.sockets import DirectIO, DirectServer
 
-__all__ = ["hang_up", "holds_output", "writes_through"]
+__all__ = ["hang_up", "holds_output", "local_end", "writes_through"]
+
+
+def local_end(transport: Any) -> tuple[str, int, int]:
+    """Address, port and IPv6 scope of our end: ``""`` and 0 where it has none."""
+    if type(transport) is DirectServer:  # without an address object, which costs as much as the rest of the question
+        address, port, *rest = transport.socket.getsockname()
+        return address, port, rest[1] if rest else 0
+    host = transport.getHost()
+    return getattr(host, "host", ""), getattr(host, "port", 0), getattr(host, "scopeID", 0)
 
 
 def writes_through(transport: Any) -> bool:

@@ -20,6 +20,7 @@ from twisted.internet import main
 from twisted.python.failure import Failure
 
 from twistftp.transport.directio import DirectIO
+from twistftp.transport.throttle import PacedSink
 
 try:
     import fcntl
@@ -80,7 +81,9 @@ class Receiver:
 
     def stop(self) -> None:
         """Read no more and say nothing more."""
-        self._connection = self._sink = None  # type: ignore[assignment]
+        sink, self._connection, self._sink = self._sink, None, None  # type: ignore[assignment]
+        if isinstance(sink, PacedSink):
+            sink.stop()
 
     def push(self, data: bytes) -> None:
         """Octets that the transport has received by itself."""

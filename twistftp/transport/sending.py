@@ -25,7 +25,7 @@ from twistftp.transport.interfaces import ISource, ShortFile
 if TYPE_CHECKING:
     from twistftp.transport.dtp import DataConnection
 
-__all__ = ["HAS_SENDFILE", "SMALL", "FileSource", "PullSender", "SendfileSender", "Sender", "WriteThroughSender", "sender_for"]
+__all__ = ["BLOCK", "HAS_SENDFILE", "SMALL", "FileSource", "PullSender", "SendfileSender", "Sender", "WriteThroughSender", "sender_for"]
 
 BLOCK = 1 << 22
 """Octets a ``sendfile`` call, a millisecond's worth at most: over a network the socket's buffer is the real limit."""
@@ -233,7 +233,10 @@ class SendfileSender(Sender):
 
     def _send_block(self) -> BaseException | None:
         """Send one block's worth at most, in ``doWrite`` from the second on; the error that ends the connection, if any."""
-        descriptor, budget = self._source.descriptor, BLOCK
+        return self._send_up_to(BLOCK)
+
+    def _send_up_to(self, budget: int) -> BaseException | None:
+        descriptor = self._source.descriptor
         while budget > 0:
             offset = self._offset
             if offset >= self._warm_to and not self._is_cached(offset):

@@ -1,0 +1,267 @@
+"""
+The access log of a site: what its sessions do, as lines of a file in the format that the settings name.
+
+Not here: the formats (``policy.access_log``), the file (``logfile``), and who opens it when (``monitoring``).
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+from uuid import uuid4
+
+from twistftp import __version__
+from twistftp.logfile import InThread, LogFile
+from twistftp.policy.access_log.entry import PSEUDO_COMMANDS, Format, Outcome, Transferred
+from twistftp.policy.access_log.json_lines import JSON
+from twistftp.policy.access_log.statuses import FINE, Status, of_cause, of_code
+from twistftp.policy.access_log.w3c import W3C, header
+from twistftp.policy.access_log.xferlog import xferlog
+from twistftp.policy.diagnosis import Cause
+from twistftp.session.patience import RunOut
+from twistftp.session.recorder import Recorder
+from twistftp.session.session import Session, TransferType
+from twistftp.session.tally import DIRECTIONS
+from twistftp.session.transfer import Transfer
+from twistftp.storage import failures as storage
+from twistftp.transport.interfaces import DataConnectionFailed, ShortFile
+from twistftp.wire.commands import Command, split_line
+from twistftp.wire.paths import Path, decode_name, join, resolve, strip_options
+from twistftp.wire.replies import Reply
+from twistftp.wire.states import Login
+
+__all__ = ["CommandLog", "TransferLog", "open_access_log"]
+
+_START = str(uuid4())[:-12]  # of this process; the number of the session follows
+_COMPUTER = platform.node()
+
+_STATUSES: Mapping[type, Status] = {
+    storage.NotFound: (2, 0),
+    storage.PermissionDenied: (5, 2),
+    storage.IsADirectory: (5, 13),
+    storage.NotADirectory: (267, 13),
+    storage.NotAPlainFile: (5, 13),
+    storage.ObjectExists: (183, 3),
+    storage.DirectoryNotEmpty: (145, 3),
+    storage.NameNotAllowed: (123, 3),
+    storage.ReadFailed: (1117, 3),
+    ShortFile: (38, 3),
+}
+_RUN_OUT: Mapping[RunOut, tuple[Status, str]] = {RunOut.LOGIN: ((121, 16), "LOGIN_TIMEOUT"), RunOut.IDLE: ((121, 14), "IDLE_TIMEOUT")}
+
+_MOVES = frozenset(("CWD", "XCWD", "CDUP", "XCUP", "PASS"))  # after these the working directory is what was meant
+_OPTIONS = frozenset(("LIST", "NLST", "STAT"))
+_HIDDEN = "***"  # as IIS writes passwords
+_SECRET = b"? ***"
+_NOTHING = (0, 0)
+_BATCH = 64  # lines that are made in one go: some tenths of a millisecond's worth
+_NOWHERE: Path = ("",)  # no path has an empty name
+
+
+def _outcome(code: int, trouble: object) -> Outcome:
+    """How something ended, with the error that was raised, or the time that has run out, if that is known."""
+    if code and code < 400:
+        return Outcome(code, *FINE, "")
+    if trouble is None:
+        return Outcome(code, *of_code(code), "")
+    if isinstance(trouble, DataConnectionFailed):
+        cause: Cause = trouble.verdict.cause
+        return Outcome(code, *of_cause(cause), cause.name)
+    if isinstance(trouble, RunOut):
+        status, name = _RUN_OUT.get(trouble, (FINE, ""))
+        return Outcome(code, *status, name)
+    return Outcome(code, *_STATUSES.get(type(trouble), (31, 3)), type(trouble).__name__)  # 31: ERROR_GEN_FAILURE
+
+
+class _Guest:
+    """What is remembered of a session between two lines. Nothing is given to it when it is made: that would cost more than all of it."""
+
+    session: str
+    ends: tuple[str, int, str, int]
+    user: str
+    host: str
+    before: str  # what stands before the user, and behind
+    behind: str
+    place: str
+    data_place = ""
+    moved = _NOTHING  # octets sent and received by the transfer whose command has not ended yet
+
+
+class CommandLog(Recorder):
+    """
+    One line for each command, and for each connection that is opened or closed.
+
+    A command costs a few microseconds here, beside a login's 250: each call was weighed. What clients say again and again is put into words
+    once, and lines are made some dozens at a time.
+
+    :param clock: seconds on the clock of the sites' deadlines; ``now``: seconds since 1970.
+    """
+
+    def __init__(self, file: LogFile, form: Format, clock: Callable[[], float], now: Callable[[], float]) -> None:
+        self.file = file
+        self._form, self._clock, self._now = form, clock, now
+        self._guests: dict[Session, _Guest] = {}
+        self._entries: list[tuple[Any, ...]] = []
+        self._said = lru_cache(maxsize=1024)(self._say)
+        opened, closed, begun, ended = (form.event(name, "", "", Outcome(0, 0, 0, "")) for name in PSEUDO_COMMANDS)
+        self._opened, self._closed, self._data_opened, self._data_closed = opened, closed, begun, ended
+        self._nobody = form.user("")
+        file.spill = self._spill
+
+    def _spill(self) -> None:
+        """Make the lines."""
+        if self._entries:
+            self.file.write(self._form.lines(self._entries, self._now() - self._clock()))
+            self._entries.clear()
+
+    def _add(self, place: str, guest: _Guest, event: Any, octets: tuple[int, int] = _NOTHING, seconds: float = 0.0) -> None:
+        self._entries.append((self._clock(), guest.session, place, event, *octets, seconds))
+        if len(self._entries) == 1:
+            self.file.wake()
+
+    def _meet(self, session: Session) -> _Guest:
+        """A session that nobody told of until now."""
+        transport, number = session.control.transport, session.identifier
+        peer = getattr(transport, "client", None)  # of a socket: to make an address object would cost more than the line
+        port = peer[1] if isinstance(peer, tuple) else getattr(transport.getPeer(), "port", 0)
+        server, _, server_port = session.ends
+        guest = self._guests[session] = _Guest()
+        guest.session, guest.ends = self._form.session(number, f"{_START}{number:012}"), (session.peer, port, server, server_port)
+        user, host = guest.user, guest.host = session.user, session.host
+        guest.before, guest.behind = self._form.ends(session.peer, port, server, server_port, host)
+        guest.place = f"{guest.before}{self._form.user(user) if user else self._nobody}{guest.behind}"
+        return guest
+
+    def _name(self, guest: _Guest, session: Session) -> None:
+        """Who the client is and which host it wants, as of now."""
+        user, host = session.user, session.host
+        if host is not guest.host:
+            guest.before, guest.behind = self._form.ends(*guest.ends, host)
+        guest.user, guest.host = user, host
+        guest.place = f"{guest.before}{self._form.user(user)}{guest.behind}"
+
+    def opened(self, session: Session) -> None:
+        """ControlChannelOpened."""
+        guest = self._meet(session)
+        self._entries.append((self._clock(), guest.session, guest.place, self._opened, 0, 0, 0.0))
+        if len(self._entries) == 1:
+            self.file.wake()
+
+    def closed(self, session: Session) -> None:
+        """ControlChannelClosed, with the reason where the server had one. The session has forgotten its user by now."""
+        guest = self._guests.pop(session, None)
+        if guest is not None:
+            trouble = session.trouble
+            event = self._closed if trouble is None else self._form.event("ControlChannelClosed", "", "", _outcome(0, trouble))
+            self._add(guest.place, guest, event)
+
+    def data_opened(self, session: Session, transfer: Transfer) -> None:
+        """DataChannelOpened, with the data connection's own ports."""
+        guest = self._guests.get(session) or self._meet(session)
+        client, _, server, _ = guest.ends
+        before, behind = self._form.ends(client, transfer.connection.peer[1], server, transfer.local_port, guest.host)
+        guest.data_place = f"{before}{self._form.user(guest.user)}{behind}"
+        self._add(guest.data_place, guest, self._data_opened)
+
+    def data_closed(self, session: Session, transfer: Transfer, error: BaseException | None, seconds: float) -> None:
+        """DataChannelClosed, with the octets."""
+        guest = self._guests.get(session) or self._meet(session)
+        octets = transfer.octets
+        guest.moved = (0, octets) if DIRECTIONS.get(transfer.verb) == "upload" else (octets, 0)
+        event = self._data_closed if error is None else self._form.event("DataChannelClosed", "", "", _outcome(0, error))
+        self._add(guest.data_place or guest.place, guest, event, guest.moved, seconds)
+
+    def command(self, session: Session, command: Command | None, line: bytes, reply: Reply, now: float, seconds: float) -> None:
+        """A command, with its secrets masked; an unknown verb that may be a mistyped password, too (PROTOCOL P-SEC-13)."""
+        guest = self._guests.get(session) or self._meet(session)
+        if session.user is not guest.user or session.host is not guest.host:
+            self._name(guest, session)
+        code, (sent, received) = reply.code, guest.moved
+        if sent or received:
+            guest.moved = _NOTHING
+        if command is None:
+            event = self._form.event(*self._unknown(session, line), "", _outcome(code, session.trouble))
+        else:
+            verb, argument = command.verb, command.argument
+            if argument.is_secret:
+                line = _SECRET  # passwords are kept by nobody, not even by a cache
+            cwd = session.cwd if argument.is_path or verb in _MOVES else _NOWHERE
+            event = self._said(verb, line, cwd, code) if code < 400 else self._say(verb, line, cwd, code, session.trouble)
+        entries = self._entries
+        entries.append((now, guest.session, guest.place, event, sent, received, seconds))
+        count = len(entries)
+        if count == 1:
+            self.file.wake()
+        elif count >= _BATCH:
+            self._spill()
+
+    def _unknown(self, session: Session, line: bytes) -> tuple[str, str]:
+        if session.login is Login.NAMED:
+            return _HIDDEN, ""
+        verb, argument = split_line(line)
+        return verb or "?", decode_name(argument)
+
+    def _say(self, verb: str, line: bytes, cwd: Path, code: int, trouble: object = None) -> Any:
+        shown = decode_name(line.lstrip(b" ").partition(b" ")[2])
+        path = ""
+        if cwd is not _NOWHERE:
+            is_there = verb in _MOVES and code < 400
+            path = join(cwd if is_there else resolve(cwd, strip_options(shown) if verb in _OPTIONS else shown))
+        if verb == "PASS" and code != 230:
+            path = ""
+        return self._form.event(verb, shown, path, _outcome(code, trouble))
+
+
+class TransferLog(Recorder):
+    """xferlog: one line for each file that went over a data connection or was deleted."""
+
+    def __init__(self, file: LogFile, now: Callable[[], float]) -> None:
+        self.file, self._now = file, now
+        self._mails: dict[Session, str] = {}  # of anonymous users
+
+    def logged_in(self, session: Session, mail: str) -> None:
+        """Remember the mail address."""
+        self._mails[session] = mail
+
+    def closed(self, session: Session) -> None:
+        """Forget it."""
+        self._mails.pop(session, None)
+
+    def data_closed(self, session: Session, transfer: Transfer, error: BaseException | None, seconds: float) -> None:
+        """A file has been sent or received; listings are not told of."""
+        direction = _ARROWS.get(DIRECTIONS.get(transfer.verb, ""))
+        if direction is not None:
+            self._tell(session, transfer.what, direction, error is None, transfer.octets, seconds)
+
+    def command(self, session: Session, command: Command | None, line: bytes, reply: Reply, now: float, seconds: float) -> None:
+        """DELE that succeeded, as ProFTPD tells of it."""
+        if command is not None and command.verb == "DELE" and reply.code < 300:
+            path = join(resolve(session.cwd, decode_name(split_line(line)[1])))
+            self._tell(session, path, "d", True, 0, seconds)
+
+    def _tell(self, session: Session, path: str, direction: str, is_complete: bool, octets: int, seconds: float) -> None:
+        is_text, is_anonymous = session.type is TransferType.ASCII, session.is_anonymous
+        user = self._mails.get(session, "") if is_anonymous else session.user
+        done = Transferred(self._now(), session.peer, seconds, octets, path, is_text, direction, user, is_anonymous, is_complete)
+        self.file.write(xferlog(done))
+
+
+_ARROWS = {"download": "o", "upload": "i"}
+
+
+def open_access_log(
+    reactor: Any, path: str, form: str, site: str, in_thread: InThread, now: Callable[[], float], owner: tuple[int, int] | None = None
+) -> CommandLog | TransferLog:
+    """
+    Open an access log; ``site.transcript.add_recorder`` takes it.
+
+    :param form: ``w3c``, ``json`` or ``xferlog``.
+    :raises CannotOpen: the file cannot be written to.
+    """
+    if form == "xferlog":
+        return TransferLog(LogFile(reactor, path, in_thread, owner=owner), now)
+    if form == "json":
+        return CommandLog(LogFile(reactor, path, in_thread, owner=owner), JSON(site), reactor.seconds, now)
+    return CommandLog(LogFile(reactor, path, in_thread, lambda: header(now(), __version__), owner), W3C(site, _COMPUTER), reactor.seconds, now)

@@ -1,0 +1,221 @@
+"""
+Prometheus metrics: what the sites, the pool and the logs count anyway, read when somebody asks. ``/metrics`` and ``/healthz``.
+
+Not here: counting (``session.tally``, ``session.verdicts``, the pool); only latencies are measured here. A metric is a row of :data:`METRICS`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
+from typing import Any, Protocol
+
+from attrs import frozen
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+from twistftp import __version__
+from twistftp.policy.diagnosis import Cause
+from twistftp.reporting import Source, octets_by_direction, pool_numbers, transfers_under_way
+from twistftp.session.recorder import Recorder
+from twistftp.session.session import Session
+from twistftp.session.tally import DIRECTIONS
+from twistftp.site import FTPSite
+from twistftp.wire.commands import Command
+from twistftp.wire.replies import Reply
+
+__all__ = ["BUCKETS", "METRICS", "Latencies", "Metric", "Observed", "web_site"]
+
+BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0)
+"""Upper bounds in seconds; longer ones are counted, too."""
+
+_CLASSES = {
+    **dict.fromkeys(("USER", "PASS", "ACCT", "REIN", "HOST", "AUTH"), "login"),
+    **dict.fromkeys(("PASV", "EPSV", "PORT", "EPRT"), "data_port"),
+    **dict.fromkeys(("LIST", "NLST", "MLSD", "MLST", "STAT"), "listing"),
+    **dict.fromkeys(DIRECTIONS, "transfer"),
+}
+"""Classes of commands; all others are ``other``."""
+
+
+class Latencies(Recorder):
+    """How long the commands of a site take, by class: a recorder."""
+
+    def __init__(self) -> None:
+        names = (*dict.fromkeys(_CLASSES.values()), "other")
+        self.rows: dict[str, list[float]] = {name: [0] * (len(BUCKETS) + 1) + [0.0] for name in names}
+        """For each class the commands in each bucket, and last the sum of their seconds."""
+        self._row_of = {verb: self.rows[name] for verb, name in _CLASSES.items()}
+        self._other = self.rows["other"]
+
+    def command(self, session: Session, command: Command | None, line: bytes, reply: Reply, now: float, seconds: float) -> None:
+        """Count a command."""
+        row = self._row_of.get(command.verb, self._other) if command is not None else self._other
+        row[bisect_left(BUCKETS, seconds)] += 1
+        row[-1] += seconds
+
+
+class Observed(Source, Protocol):
+    """What metrics are read from."""
+
+    latencies: dict[str, Latencies]  # by site
+
+    def lost_lines(self) -> Iterable[tuple[str, int]]:
+        """The lines that each site's access log could not write."""
+
+
+Values = Iterable[tuple[tuple[str, ...], float]]
+"""The labels' values, and the metric's."""
+
+
+@frozen
+class Metric:
+    """One metric. Counters get ``_total`` behind their name, as Prometheus wants it. Labels come from closed lists, or from the settings."""
+
+    name: str
+    help: str
+    read: Callable[[Observed], Values]
+    labels: tuple[str, ...] = ()
+    is_counter: bool = False
+
+
+def _per_site(read: Callable[[FTPSite], Iterable[tuple[tuple[str, ...], float]]]) -> Callable[[Observed], Iterator[tuple[tuple[str, ...], float]]]:
+    def values(observed: Observed) -> Iterator[tuple[tuple[str, ...], float]]:
+        for site, _ in observed.sites():
+            for labels, value in read(site):
+                yield (site.settings.name, *labels), value
+
+    return values
+
+
+def _of_pool(name: str) -> Callable[[Observed], Values]:
+    return lambda observed: [((), pool_numbers(observed.pool)[name])]
+
+
+def _logins(site: FTPSite) -> Values:
+    return [((result,), site.transcript.tally.logins[result]) for result in ("success", "failure", "error")]
+
+
+def _transfers(site: FTPSite) -> Values:
+    counts = site.transcript.tally.transfers
+    kinds = ((way, outcome) for way in ("download", "upload", "listing") for outcome in ("complete", "aborted", "failed"))
+    return [(kind, counts[kind]) for kind in kinds]
+
+
+def _octets(site: FTPSite) -> Values:
+    octets = octets_by_direction(site)
+    return [((way,), octets.get(way, 0)) for way in ("download", "upload", "listing")]
+
+
+def _verdicts(site: FTPSite) -> Values:
+    counts = site.verdicts.counts()
+    return [((cause.name.lower(),), counts.get(cause, 0)) for cause in Cause]
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("twistftp_build_info", "The version, as a label.", lambda _: [((__version__,), 1)], ("version",)),
+    Metric("twistftp_start_time_seconds", "When the server was started, in seconds since 1970.", lambda observed: [((), observed.started)]),
+    Metric("twistftp_draining", "1 while the server shuts down.", lambda observed: [((), int(observed.is_draining))]),
+    Metric("twistftp_sessions", "Control connections.", _per_site(lambda site: [((), len(site.sessions))]), ("site",)),
+    Metric("twistftp_sessions_opened", "Sessions so far.", _per_site(lambda site: [((), site.transcript.tally.sessions)]), ("site",), True),
+    Metric(
+        "twistftp_connections_refused",
+        "Control connections that got no session: too many, or the server shut down.",
+        _per_site(lambda site: [((), site.transcript.tally.refused)]),
+        ("site",),
+        True,
+    ),
+    Metric("twistftp_logins", "Logins.", _per_site(_logins), ("site", "result"), True),
+    Metric("twistftp_transfers_active", "Transfers and listings under way.", _per_site(lambda site: [((), transfers_under_way(site))]), ("site",)),
+    Metric("twistftp_transfers", "Transfers and listings that have ended.", _per_site(_transfers), ("site", "direction", "outcome"), True),
+    Metric("twistftp_bytes", "Octets of data connections.", _per_site(_octets), ("site", "direction"), True),
+    Metric("twistftp_verdicts", "Data connections that failed, by cause.", _per_site(_verdicts), ("site", "cause"), True),
+    Metric("twistftp_pool_range_ports", "Ports in the passive range; 0: the dynamic one.", lambda observed: [((), len(observed.pool.ports))]),
+    Metric("twistftp_pool_open_ports", "Passive ports that listen.", _of_pool("open_ports")),
+    Metric("twistftp_pool_leases", "Passive ports offered to clients that have not come yet.", _of_pool("leases")),
+    Metric("twistftp_pool_connections", "Passive data connections.", _of_pool("connections")),
+    Metric("twistftp_pool_leased", "PASV and EPSV that got a port.", _of_pool("leased"), (), True),
+    Metric("twistftp_pool_opened", "Passive ports opened.", _of_pool("opened"), (), True),
+    Metric("twistftp_pool_waits", "PASV and EPSV that had to wait for a port.", _of_pool("waits"), (), True),
+    Metric("twistftp_pool_refused", "PASV and EPSV that got none.", _of_pool("refused"), (), True),
+    Metric("twistftp_pool_strangers", "Connections to passive ports that no client was expected to make.", _of_pool("strangers"), (), True),
+    Metric("twistftp_pool_unbindable", "Passive ports that other programs held.", _of_pool("unbindable"), (), True),
+    Metric(
+        "twistftp_access_log_lines_lost",
+        "Lines that could not be written.",
+        lambda observed: [((name,), lost) for name, lost in observed.lost_lines()],
+        ("site",),
+        True,
+    ),
+)
+
+
+class _Reader(Collector):
+    """Reads :data:`METRICS` when asked."""
+
+    def __init__(self, observed: Observed) -> None:
+        self._observed = observed
+
+    def describe(self) -> list[Any]:
+        """Nothing is read before somebody asks."""
+        return []
+
+    def collect(self) -> Iterator[Any]:
+        """Everything, now."""
+        for metric in METRICS:
+            family = (CounterMetricFamily if metric.is_counter else GaugeMetricFamily)(metric.name, metric.help, labels=metric.labels)
+            for labels, value in metric.read(self._observed):
+                family.add_metric(labels, value)
+            yield family
+        histogram = HistogramMetricFamily("twistftp_command_seconds", "From a command to its final reply.", labels=("site", "class"))
+        for site, latencies in self._observed.latencies.items():
+            for name, (*counts, seconds) in latencies.rows.items():
+                bounds = (*map(str, BUCKETS), "+Inf")
+                histogram.add_metric((site, name), list(zip(bounds, accumulate(counts), strict=True)), seconds)
+        yield histogram
+
+
+class _Page(Resource):
+    """A page that is made anew each time it is asked for."""
+
+    isLeaf = True
+
+    def __init__(self, make: Callable[[Any], bytes]) -> None:
+        super().__init__()
+        self._make = make
+
+    def render_GET(self, request: Any) -> bytes:
+        """The page."""
+        return self._make(request)
+
+
+def web_site(observed: Observed) -> Site:
+    """The web site of ``--metrics``."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Reader(observed))
+    ProcessCollector(registry=registry)
+
+    def metrics(request: Any) -> bytes:
+        request.setHeader("content-type", CONTENT_TYPE_LATEST)
+        return generate_latest(registry)
+
+    def health(request: Any) -> bytes:
+        request.setHeader("content-type", "text/plain; charset=utf-8")
+        if observed.is_draining:
+            request.setResponseCode(503)
+            return b"shutting down\n"
+        return b"ok\n"
+
+    root = Resource()
+    root.putChild(b"metrics", _Page(metrics))
+    root.putChild(b"healthz", _Page(health))
+    site = Site(root)
+    site.noisy = False
+    site.displayTracebacks = False
+    site.log = lambda request: None  # type: ignore[method-assign, assignment]  # a scrape every few seconds is nothing to tell of
+    return site

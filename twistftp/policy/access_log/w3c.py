@@ -1,0 +1,91 @@
+"""
+The W3C extended log file format with the fields of IIS's FTP service, in the order in which IIS writes them.
+
+Not here: what happened (``entry``), and the file. Times are UTC.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from twistftp.policy.access_log.entry import Outcome
+
+__all__ = ["FIELDS", "W3C", "field", "header"]
+
+FIELDS = (
+    *("date", "time", "c-ip", "c-port", "cs-username", "s-sitename", "s-computername", "cs-host", "s-ip", "s-port", "cs-method", "cs-uri-stem"),
+    *("sc-status", "sc-win32-status", "sc-substatus", "sc-bytes", "cs-bytes", "time-taken", "x-session", "x-fullpath", "x-debug"),
+)
+"""``time-taken`` is in milliseconds."""
+
+_AS_IT_IS = re.compile(r"[!#$&'()*,./0-9:;<=>?@A-Z\[\\\]^_`a-z{|}~-]+").fullmatch
+
+
+def header(now: float, version: str) -> str:
+    """The lines that a file begins with."""
+    return f"#Software: twistftp {version}\n#Version: 1.0\n#Date: {_stamp(int(now))}\n#Fields: {' '.join(FIELDS)}\n"
+
+
+def _stamp(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+class W3C:
+    """The format, for a site of this name on this computer; see :class:`entry.Format`."""
+
+    def __init__(self, site: str, computer: str) -> None:
+        self._site = f"{field(site)} {field(computer)}"
+
+    def session(self, number: int, identity: str) -> str:
+        """``x-session``."""
+        return identity
+
+    def ends(self, client: str, client_port: int, server: str, server_port: int, host: str) -> tuple[str, str]:
+        """``c-ip`` and ``c-port``, and what follows the user up to ``s-port``."""
+        return f"{client or '-'} {client_port or '-'} ", f" {self._site} {field(host) if host else '-'} {server or '-'} {server_port or '-'}"
+
+    def user(self, name: str) -> str:
+        """``cs-username``."""
+        return field(name)
+
+    def event(self, method: str, argument: str, path: str, outcome: Outcome) -> tuple[str, str]:
+        """``cs-method`` to ``sc-substatus``, and ``x-fullpath`` with what follows."""
+        code, win32, substatus, cause = outcome
+        return f"{method} {field(argument)} {code or '-'} {win32} {substatus}", f"{field(path)} {cause or '-'}"
+
+    def lines(self, entries: Iterable[tuple[Any, ...]], offset: float) -> str:
+        """All fields of each."""
+        lines, stamp, until = [], "", 0.0
+        for now, session, place, (first, last), sent, received, seconds in entries:
+            if not until - 1 <= now < until:
+                second = int(now + offset)
+                stamp, until = _stamp(second), second + 1 - offset
+            milliseconds = int(seconds * 1000) if seconds >= 0.001 else 0  # most take less, and a call costs
+            lines.append(f"{stamp} {place} {first} {sent} {received} {milliseconds} {session} {last}\n")
+        return "".join(lines)
+
+
+@lru_cache(maxsize=512)
+def field(text: str) -> str:
+    """
+    A text as one field: ``-`` for none, ``+`` for a space, ``%XX`` for what could be taken for another field or line.
+
+    The inverse is what undoes the encoding of HTML forms (``unquote_plus``), but for ``-``.
+    """
+    if not text:
+        return "-"
+    if text == "-":
+        return "%2D"
+    return text if _AS_IT_IS(text) else "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
+    if character == " ":
+        return "+"
+    if _AS_IT_IS(character) or (character > "\x7f" and character.isprintable()):
+        return character
+    return "".join(f"%{octet:02X}" for octet in character.encode("utf-8", "surrogateescape"))
