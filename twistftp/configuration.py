@@ -37,6 +37,7 @@ OPTIONS: Mapping[tuple[str | int, ...], str] = {
     ("site", 0, "host_name"): "--host-name",
     ("site", 0, "authentication", "anonymous"): "--no-anonymous",
     ("site", 0, "authentication", "strcred"): "--auth",
+    ("site", 0, "authorization"): "--allow",
     ("site", 0, "logging", "commands"): "--log-commands",
     ("site", 0, "firewall_support", "external_address"): "--external-address",
     ("site", 0, "firewall_support", "external_addresses"): "--external-address",
@@ -109,8 +110,11 @@ class _Source:
         if where[0] == "site" and not self.path:
             return OPTIONS.get(where, str(where[-1]))
         *tables, key = [part for part in where if isinstance(part, str)]
-        number = next((f" (site {part + 1})" for part in where if isinstance(part, int) and part), "")
+        number = next((f" (site {part + 1})" for part in where[:2] if isinstance(part, int) and part), "")
+        number += next((f" (number {part + 1})" for part in where[2:] if isinstance(part, int)), "")
         table = {"": "", "site": "[[site]] "}.get(".".join(tables), f"[{'.'.join(tables)}] ")
+        if any(isinstance(part, int) for part in where[2:]):
+            table = f"[{table[:-1]}] "  # a table that may be repeated, [[site.authorization]]
         return f"{self.path}: {table}{key}{number}"
 
     def document(self) -> dict[str, Any]:
@@ -161,18 +165,34 @@ class _Source:
             make_checkers(site.authentication.strcred)
         except ValueError as error:
             raise ConfigurationError(f"{self.name((*where, 'authentication', 'strcred'))}: {error}") from None
+        virtual = tuple(
+            evolve(one, root=self._directory((*where, "virtual_directory", position, "root"), one.root, place))
+            for position, one in enumerate(site.virtual_directory)
+        )
+        isolation = site.user_isolation
+        homes = {key: self._expanded((*where, "user_isolation", key), getattr(isolation, key)) for key in ("home", "anonymous_home")}
+        root = self._directory((*where, "root"), site.root, place)
         try:
-            root = expand(site.root)
+            isolation = evolve(isolation, **homes)
+        except BadSetting as error:  # a variable holds what none may
+            self.refuse((*where, "user_isolation", error.name), error.value, error.rule)
+        return evolve(site, root=root, virtual_directory=virtual, user_isolation=isolation)
+
+    def _expanded(self, where: Where, text: str) -> str:
+        try:
+            return expand(text)
         except ValueError as error:
-            self.refuse((*where, "root"), site.root, str(error))
-        if place.chroot:
-            start = "/"
-        else:
-            start = os.getcwd() if (*where, "root") in self.given or not self.path else os.path.dirname(os.path.abspath(self.path))
-        root = os.path.normpath(os.path.join(start, root))
-        if trouble := root_trouble(root, place):
-            self.refuse((*where, "root"), site.root, f"{trouble}{'' if root == site.root else f' ({_shown(root)[1:-1]})'}")
-        return evolve(site, root=root)
+            self.refuse(where, text, str(error))
+
+    def _directory(self, where: Where, text: str, place: Place) -> str:
+        """The absolute path of a directory that is to be served."""
+        directory = self._expanded(where, text)
+        beside = os.getcwd() if where in self.given or not self.path else os.path.dirname(os.path.abspath(self.path))
+        start = "/" if place.chroot else beside
+        directory = os.path.normpath(os.path.join(start, directory))
+        if trouble := root_trouble(directory, place):
+            self.refuse(where, text, f"{trouble}{'' if directory == text else f' ({_shown(directory)[1:-1]})'}")
+        return directory
 
 
 def _parse(path: str) -> dict[str, Any]:

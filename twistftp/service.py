@@ -41,6 +41,7 @@ def makeService(options: Options) -> Server:
 
     from twistftp.accounts import realm  # noqa: F401 (build_portal wants it; behind a chroot it could not be found any more)
     from twistftp.accounts.checkers import build_portal, make_checkers
+    from twistftp.accounts.homes import Homes
     from twistftp.site import FTPSite
     from twistftp.storage.confinement import Confinement
     from twistftp.transport import sockets
@@ -52,7 +53,9 @@ def makeService(options: Options) -> Server:
     # SIGHUP leaves checkers alone whose strings are as they were: some hold state, and a chroot hides their plugins.
     checkers = cache(make_checkers)
     def make_portal(site: SiteSettings) -> Any:
-        return build_portal(site.authentication, Confinement(site.root), checkers(site.authentication.strcred))
+        root = Confinement(site.root)
+        homes = Homes(root, site.user_isolation, site.virtual_directory)
+        return build_portal(site.authentication, root, checkers(site.authentication.strcred), homes)
 
     above = getattr(options, "parent", None) or {}
     user, source, lookup = None, SourcePort(), DNS(reactor)

@@ -24,6 +24,7 @@ from twistftp.session.advertising import Advertising
 from twistftp.session.interpreter import ServerPI
 from twistftp.session.refusal import Refusal
 from twistftp.session.transcript import Transcript
+from twistftp.session.verbs.denied import denying, unknown_verbs
 from twistftp.session.verbs.table import SITE_VERBS, VERBS
 from twistftp.session.verdicts import Verdicts
 from twistftp.transport.deadlines import Deadlines
@@ -102,8 +103,13 @@ class FTPSite(FTPFactory):
             self.portal = portal
         self.resolver.watch(settings.firewall_support.external_names)
         self.transcript.log_commands = settings.logging.commands
+        denied = settings.request_filtering.denied_verbs
+        self.verbs, self.site_verbs = denying(VERBS, denied), denying(SITE_VERBS, denied, "SITE ")
+        for word in unknown_verbs(denied, VERBS, SITE_VERBS):
+            self.log.warn("{site}: denied_commands names {word}, which is no verb of this server", site=settings.name, word=word)
         limits, now = settings.limits, self.deadlines.seconds()
         for session in self.sessions:  # shorter times hold for those who are here, too, counted from now
+            session.session.obey(settings)
             self.deadlines.watch(session, now + min(limits.control_channel_timeout, limits.unauthenticated_timeout))
         messages = settings.messages
         banner = messages.banner or ("Ready." if messages.suppress_default_banner else f"{settings.name} FTP service ready.")
@@ -211,6 +217,9 @@ class FTPSite(FTPFactory):
 
 def _own_portal(settings: SiteSettings) -> Portal:
     from twistftp.accounts.checkers import build_portal, make_checkers
+    from twistftp.accounts.homes import Homes
     from twistftp.storage.confinement import Confinement
 
-    return build_portal(settings.authentication, Confinement(settings.root), make_checkers(settings.authentication.strcred))
+    root = Confinement(settings.root)
+    homes = Homes(root, settings.user_isolation, settings.virtual_directory)
+    return build_portal(settings.authentication, root, make_checkers(settings.authentication.strcred), homes)

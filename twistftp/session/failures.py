@@ -23,7 +23,14 @@ def _says(code: int, text: str) -> Callable[[Exception, str], Reply]:
     return lambda error, path: Reply.of(code, f"{cleaned(path)}: {text}.")
 
 
+def _denied(code: int) -> Callable[[Exception, str], Reply]:
+    return lambda error, path: Reply.of(code, f"{cleaned(path)}: {error.denial.reason.text}.")  # type: ignore[attr-defined]
+
+
 _ROWS: tuple[tuple[type[Exception], Callable[[Exception, str], Reply]], ...] = (
+    (storage.Refused, _denied(550)),
+    (storage.NameRefused, _denied(553)),
+    (storage.HomeRefused, lambda error, path: Reply.of(530, f"{error.denial.reason.text}.")),  # type: ignore[attr-defined]
     (storage.NotFound, _says(550, "No such file or directory")),
     (storage.PermissionDenied, _says(550, "Permission denied")),
     (storage.IsADirectory, _says(550, "Is a directory")),

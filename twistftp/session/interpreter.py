@@ -14,6 +14,7 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
 from twistftp.policy.diagnosis import Cause
+from twistftp.session.access import note
 from twistftp.session.dispatch import LINE_TOO_LONG, dispatch, unknown
 from twistftp.session.driver import drive
 from twistftp.session.failures import is_expected, reply_for
@@ -22,7 +23,6 @@ from twistftp.session.outlet import Outlet
 from twistftp.session.patience import Patience, RunOut
 from twistftp.session.session import Session
 from twistftp.session.transfer import Transfer
-from twistftp.session.verbs.table import VERBS
 from twistftp.session.verdicts import failed
 from twistftp.transport.interfaces import DataConnectionFailed
 from twistftp.transport.output import hang_up
@@ -155,7 +155,7 @@ class ServerPI(Protocol):
     def _acts_at_once(self, line: bytes) -> bool:
         """Whether a line that came during a transfer has been answered; ABOR acts at once and is answered in its turn."""
         verb, argument = split_line(line)
-        command = VERBS.get(verb)
+        command = self.site.verbs.get(verb)
         transfer = self.session.transfer
         if command is None or not command.while_busy or transfer is None:
             return False
@@ -188,7 +188,7 @@ class ServerPI(Protocol):
         if not line:
             return
         verb, argument = split_line(line)
-        command = VERBS.get(verb)
+        command = self.site.verbs.get(verb)
         self._command = (command, line, started)
         session = self.session
         if command is None:
@@ -223,8 +223,9 @@ class ServerPI(Protocol):
             self.site.log.failure("unexpected error in {line!r}", failure, line=self.site.transcript.shown(self.session, command, line))
         if isinstance(error, DataConnectionFailed) and command is not None and not command.is_transfer:
             failed(self.session, error.verdict)  # those of transfers are in the book already
-        argument = line.lstrip(b" ").partition(b" ")[2]
-        return reply_for(error, decode_name(argument) or join(self.session.cwd))
+        path = decode_name(line.lstrip(b" ").partition(b" ")[2]) or join(self.session.cwd)
+        note(self.session, command, path, error)
+        return reply_for(error, path)
 
     def _finish(self, reply: Reply) -> None:
         """The final reply of the command that ran; then the next line."""

@@ -3,7 +3,7 @@ What a site tells the log: one structured event a login, a transfer and, where w
 
 Not here: files and formats of access logs; they observe these events.
 
-Every event carries ``ftp_event`` (``"login"``, ``"transfer"``, ``"data port"``, ``"command"``), ``site``, ``session`` (a number),
+Every event carries ``ftp_event`` (``"login"``, ``"transfer"``, ``"data port"``, ``"denial"``, ``"command"``), ``site``, ``session`` (a number),
 ``peer`` and ``user``.
 An observer that is added here sees them all. Twisted's log gets logins and transfers, at most :data:`LINES_A_SECOND` of them,
 because to write such a line costs as much as a small transfer; the rest is counted. ``[site.logging] commands`` sends it everything.
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.logger import ILogObserver, Logger, LogLevel, LogPublisher
 
+from twistftp.policy.denials import Denial
 from twistftp.policy.diagnosis import Verdict
 from twistftp.transport.interfaces import DataConnectionFailed
 from twistftp.wire.commands import Command, masked, split_line
@@ -87,12 +88,17 @@ class Transcript:
         if self.log_commands:
             self._log.info(text, **fields)
 
-    def login(self, session: Session, user: str, reply: Reply, mail: str = "") -> None:
-        """A login succeeded or failed. ``mail`` is what an anonymous user gave for a password, by custom a mail address."""
+    def login(self, session: Session, user: str, reply: Reply, mail: str = "", denial: Denial | None = None) -> None:
+        """
+        A login succeeded or failed. ``mail`` is what an anonymous user gave for a password, by custom a mail address; ``denial`` why
+        the site refuses a user whose password was right.
+        """
         if not self._has_reader(session):
             return
         fields = {**_who(session), "ftp_event": "login", "user": printable(user, 64), "code": reply.code, "mail": printable(mail, 64)}
-        if not reply.is_positive:
+        if denial is not None:
+            self._tell(LogLevel.warn, _WHO + "failed to log in: {why}", fields | _why(denial))
+        elif not reply.is_positive:
             self._tell(LogLevel.warn, _WHO + "failed to log in", fields)
         else:
             self._tell(LogLevel.info, _WHO + "logged in" + (" ({mail})" if mail else ""), fields)
@@ -124,6 +130,12 @@ class Transcript:
             fields = {**_who(session), "ftp_event": "data port", "cause": verdict.cause.name, "why": printable(verdict.text)}
             self._tell(LogLevel.warn, _WHO + "no transfer: {why}", fields)
 
+    def denied(self, session: Session, verb: str, path: str, denial: Denial) -> None:
+        """A command was refused by the site's rules or filters (``ftp_event`` ``"denial"``)."""
+        if self._has_reader(session):
+            fields = {**_who(session), "ftp_event": "denial", "verb": verb, "path": printable(path), **_why(denial)}
+            self._tell(LogLevel.warn, _WHO + ("{verb} {path} refused: {why}" if path else "{verb} refused: {why}"), fields)
+
     def _has_reader(self, session: Session) -> bool:
         """Whether the next login or transfer is told to anybody: to make its event costs as much as a small part of it."""
         second = int(session.site.deadlines.seconds())
@@ -144,6 +156,10 @@ class Transcript:
             self._events.emit(level, text, **fields)
         if self._is_written:
             self._log.emit(level, text, **fields)
+
+
+def _why(denial: Denial) -> dict[str, Any]:
+    return {"cause": denial.reason.name, "substatus": denial.reason.substatus, "why": printable(denial.why)}
 
 
 def _who(session: Session) -> dict[str, Any]:

@@ -18,15 +18,17 @@ from twisted.protocols.basic import FileSender
 from twisted.python.filepath import Permissions
 from zope.interface import implementer
 
+from twistftp.policy.isolation import Account
 from twistftp.storage import failures
 from twistftp.storage.attributes import entry_of, rights
-from twistftp.storage.confinement import Confinement, octets_of
+from twistftp.storage.confinement import Confinement, octets_of, text_of
 from twistftp.storage.files import LocalFile, open_local_file, open_plain
 from twistftp.storage.holding import InThread, in_thread
-from twistftp.storage.interfaces import IFileStore
+from twistftp.storage.interfaces import ISiteStore
 from twistftp.storage.links import Links
 from twistftp.storage.listing import LocalListing
 from twistftp.wire.entries import ALL_FACTS, Entry
+from twistftp.wire.paths import Path
 
 __all__ = ["FilesystemShell"]
 
@@ -54,23 +56,25 @@ _KEYS: dict[str, Callable[[Entry], object]] = {
 }
 
 
-@implementer(ftp.IFTPShell, IFileStore)
+@implementer(ftp.IFTPShell, ISiteStore)
 class FilesystemShell:
     """
     One user's view of the files below a root, read-only.
 
     :param confinement: the root; shared by all sessions, closed by nobody here.
     :param in_thread: how work that may wait for a disk is called.
+    :param account: the user, when the site's own realm makes this.
     """
 
-    __slots__ = ("_confinement", "_in_thread")
+    __slots__ = ("_confinement", "_in_thread", "account")
 
     restartable = True
     facts = frozenset(ALL_FACTS)
 
-    def __init__(self, confinement: Confinement, in_thread: InThread = in_thread) -> None:
+    def __init__(self, confinement: Confinement, in_thread: InThread = in_thread, account: Account | None = None) -> None:
         self._confinement = confinement
         self._in_thread = in_thread
+        self.account = account
 
     # IFileStore: at once, since the system has names and inodes at hand nearly always.
 
@@ -97,6 +101,10 @@ class FilesystemShell:
     def open_file(self, path: Sequence[str]) -> LocalFile:
         """As in ``IFileStore``."""
         return open_local_file(self._confinement, path, self._in_thread)
+
+    def place(self, path: Sequence[str]) -> Path:
+        """As in ``ISiteStore``."""
+        return tuple([text_of(name) for name in self._confinement.place(path)])
 
     # IFTPShell, for Twisted's own server and other people's code.
 

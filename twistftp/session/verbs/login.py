@@ -17,9 +17,11 @@ from twisted.internet.task import deferLater
 from twisted.protocols.ftp import IFTPShell
 from twisted.python.failure import Failure
 
+from twistftp.session.failures import reply_for
 from twistftp.session.session import Session
 from twistftp.session.transcript import printable
 from twistftp.storage import adapt
+from twistftp.storage.failures import HomeRefused
 from twistftp.wire.arguments import NOTHING, PASSWORD, text, word
 from twistftp.wire.commands import CommandGroup
 from twistftp.wire.paths import decode_name
@@ -66,12 +68,14 @@ async def password(session: Session, given: bytes) -> Reply:
     try:
         _, avatar, logout = await _authenticate(session, name, given)
         try:
-            store = adapt(avatar)
+            session.log_in(name, adapt(avatar), logout)
         except BaseException:
             logout()
             raise
     except LoginFailed:
         reply = _LOGIN_INCORRECT
+    except HomeRefused as error:  # the password was right, so nobody guesses: no delay, and it does not count
+        return _turned_away(session, name, error)
     except _ClientGone:
         raise CancelledError from None
     except Exception:
@@ -80,7 +84,6 @@ async def password(session: Session, given: bytes) -> Reply:
         )
         reply = _LOGIN_BROKEN
     else:
-        session.log_in(name, store, logout)
         site.transcript.login(session, name, site.greeting, decode_name(given) if session.is_anonymous else "")
         return site.greeting
     session.login, session.user_pending = Login.NONE, ""
@@ -92,11 +95,20 @@ async def password(session: Session, given: bytes) -> Reply:
     return _TOO_MANY_FAILURES if session.failures >= attempts.max_failures else reply
 
 
+def _turned_away(session: Session, name: str, error: HomeRefused) -> Reply:
+    """The user exists and has nothing here; which folder or rule is to blame is for the log alone."""
+    reply = reply_for(error, "")
+    session.login, session.user_pending = Login.NONE, ""
+    session.site.transcript.login(session, name, reply, denial=error.denial)
+    return reply
+
+
 async def _authenticate(session: Session, name: str, given: bytes) -> _Avatar:
     """
     The avatar of a user: checkers that compare ``str`` and those that compare ``bytes`` both work, so both are tried.
 
     :raises LoginFailed: no checker accepts them.
+    :raises HomeRefused: one does, and the site has no home for this user.
     """
     authentication, portal = session.site.settings.authentication, session.site.portal
     if authentication.anonymous and authentication.is_anonymous(name):
@@ -104,13 +116,13 @@ async def _authenticate(session: Session, name: str, given: bytes) -> _Avatar:
     words: Any = (name, decode_name(given))  # Twisted's own FTP hands out text, its annotations say octets
     try:
         return await _guarded(portal.login(UsernamePassword(*words), None, IFTPShell))
-    except _ClientGone:
+    except (_ClientGone, HomeRefused):
         raise
     except Exception as as_text:
         octets = UsernamePassword(name.encode("utf-8", "surrogateescape"), given)
         try:
             return await _guarded(portal.login(octets, None, IFTPShell))
-        except _ClientGone:
+        except (_ClientGone, HomeRefused):
             raise
         except Exception as as_octets:
             for error in (as_text, as_octets):

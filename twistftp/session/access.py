@@ -1,0 +1,74 @@
+"""
+What a logged-in user may do in a site as it is set up now: the store that verbs see, and the rights behind it.
+
+Not here: the rules (``policy``), checking paths (``storage.restricted``), who the user is (cred).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from twistftp.policy.authorization import DEFAULT_RULES, EVERYTHING, Permission, UserRules, rules_of
+from twistftp.policy.isolation import Account
+from twistftp.storage.failures import Denied, HomeRefused
+from twistftp.storage.interfaces import ISiteStore
+from twistftp.storage.operations import changes_files
+from twistftp.storage.restricted import RestrictedStore
+from twistftp.wire.paths import Path, join, resolve
+
+if TYPE_CHECKING:
+    from twistftp.policy.settings import SiteSettings
+    from twistftp.session.session import Session
+    from twistftp.wire.commands import Command
+
+__all__ = ["Access", "access_of", "note", "rules_for"]
+
+
+@frozen
+class Access:
+    """``store`` is what verbs use, ``rules`` what the user may do there, ``start`` the directory after login."""
+
+    store: Any
+    rules: UserRules
+    start: Path = ()
+
+    def demand_entry(self) -> None:
+        """:raises HomeRefused: rules leave nothing of the directory in which the user would start (IIS refuses the login, too)."""
+        if not self.rules.sees(self.start):
+            raise HomeRefused(self.rules.decide(Permission.READ, self.start).denial)
+
+
+def access_of(settings: SiteSettings, store: Any, user: str) -> Access:
+    """
+    What ``user`` may do with an avatar's ``store``.
+
+    Rules that were written down hold for every avatar. The default ones are for those that the site gives itself; anybody else's realm
+    knows what its avatars are for. A site with neither rules nor filters costs nothing: verbs get the very store.
+    """
+    account: Account | None = store.account if ISiteStore.providedBy(store) else None
+    if account is not None:
+        name = account.name
+    else:
+        authentication = settings.authentication
+        name = None if authentication.anonymous and authentication.is_anonymous(user) else user
+    rules = EVERYTHING if account is None and not settings.authorization else rules_for(settings, name)
+    start = account.start if account is not None else ()
+    filtering = settings.request_filtering
+    if not filtering.filters_paths and (rules.is_unlimited or (rules.reads_everything and not changes_files(store))):
+        return Access(store, rules, start)
+    return Access(RestrictedStore(store, rules, filtering), rules, start)
+
+
+def rules_for(settings: SiteSettings, name: str | None) -> UserRules:
+    """The rules about a user of the site's own realm; ``None`` is the anonymous one."""
+    if not settings.authorization:
+        return rules_of(DEFAULT_RULES, (), None if name is None else "")
+    return rules_of(settings.authorization, settings.groups, name, settings.authentication.anonymous_names)
+
+
+def note(session: Session, command: Command | None, text: str, error: BaseException | None) -> None:
+    """A command failed: if rules or filters refused it, that has one line in the log, with its reason and what of the settings it comes from."""
+    if isinstance(error, Denied) and command is not None:
+        session.site.transcript.denied(session, command.verb, join(resolve(session.cwd, text)), error.denial)
