@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.logger import Logger
 
 from twistftp.binding import CannotBind, close_ports, has_same_binding, range_text, where
+from twistftp.policy.rule_text import who_may
 from twistftp.policy.settings import ServerSettings, SiteSettings
 
 __all__ = ["Host", "SiteService"]
@@ -92,8 +93,9 @@ class SiteService(Service):
         settings, passive = self.settings, self.server.settings.firewall_support.data_channel_port_range
         authentication = settings.authentication
         kinds = ", ".join(dict.fromkeys(text.partition(":")[0] for text in authentication.strcred))
-        who = [*(["anonymous users"] if authentication.anonymous else []), *([f"named users ({kinds})"] if kinds else [])]
-        access = f"{' and '.join(who)} may read" if who else "nobody may log in, since anonymous access is off and there is no --auth"
+        who = [*([("anonymous users", None)] if authentication.anonymous else []), *([(f"named users ({kinds})", "")] if kinds else [])]
+        nobody = "nobody may log in, since anonymous access is off and there is no --auth"
+        access = who_may(settings.authorization, settings.groups, who, authentication.anonymous_names) if who else nobody
         place = where(settings, self.ports)
         return f"{settings.name}: serving {settings.root} on {place}; passive ports {range_text(passive)}; {access}"
 

@@ -12,6 +12,7 @@ from twistftp.cli.description import describe_server
 from twistftp.cli.failing import one_line_errors
 from twistftp.configuration import load
 from twistftp.dynamic import dynamic_range
+from twistftp.policy.settings import ServerSettings
 from twistftp.policy.traps import traps
 
 __all__ = ["check"]
@@ -19,16 +20,31 @@ __all__ = ["check"]
 
 @click.command(short_help="Say what a configuration does, and what is wrong with it.")
 @click.argument("config", type=click.Path())
-def check(config: str) -> None:
+@click.option("--explain", "explained", nargs=2, metavar="USER PATH", help="Say what USER (? for anonymous) may do at PATH, and which rule decides.")
+def check(config: str, explained: tuple[str, str] | None) -> None:
     """
     Read CONFIG, print what each site will do, and warn of traps.
 
     Exit status 1 and one line if the server would refuse to start with it. Warnings are for people: the status stays 0.
+    With --explain the status is 1 if no site lets the user read or write there.
     """
     with one_line_errors("check"):
         settings = load(config)
+    if explained is not None:
+        raise SystemExit(0 if _explain(settings, *explained) else 1)
     ephemeral = dynamic_range()
     for line in describe_server(settings, ephemeral):
         click.echo(line)
     for trap in traps(settings, ephemeral):
         click.echo(f"warning: {trap}")
+
+
+def _explain(settings: ServerSettings, user: str, path: str) -> bool:
+    from twistftp.cli.explaining import explain  # not above: it takes the server's parts, which the rest of the command does without
+
+    explanations = [(site, explain(site, user, path)) for site in settings.sites]
+    for site, told in explanations:
+        click.echo(f"site {site.name!r}")
+        for line in told.lines:
+            click.echo(f"  {line}")
+    return any(told.is_allowed for _, told in explanations)

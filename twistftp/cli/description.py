@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from twistftp.binding import where
+from twistftp.cli.access_text import describe_access
 from twistftp.policy.channels import PortRange
 from twistftp.policy.firewall_support import INTERNAL_NETWORKS
+from twistftp.policy.rule_text import summary
 from twistftp.policy.settings import ServerSettings, SiteSettings
 
 __all__ = ["describe_server"]
@@ -27,7 +29,8 @@ def describe_server(settings: ServerSettings, ephemeral: PortRange) -> list[str]
 
 
 def _site(site: SiteSettings) -> Iterator[str]:
-    yield f"serves {site.root}, for reading"
+    yield f"serves {site.root}"
+    yield from describe_access(site)
     if not site.auto_start:
         yield "is not started (auto_start = false)"
     yield f"listens on {where(site, [])}"
@@ -52,7 +55,8 @@ def _users(site: SiteSettings) -> str:
     kinds = [description.partition(":")[0] for description in authentication.strcred]
     named = f"users with names log in by {', '.join(kinds)}" if kinds else "there are no users with names"
     names = ", ".join(authentication.anonymous_names)
-    anonymous = f"anonymous users ({names}) may read" if authentication.anonymous else "anonymous users are refused"
+    may = summary(site.authorization, site.groups, None, authentication.anonymous_names)
+    anonymous = f"anonymous users ({names}) {may}" if authentication.anonymous else "anonymous users are refused"
     return f"{anonymous}; {named}"
 
 

@@ -204,6 +204,8 @@ def rules_of(rules: tuple[Rule, ...], groups: Groups, user: str | None, anonymou
         return word == EVERYBODY or is_named(word)
 
     def is_named(word: str) -> bool:
-        return word in names if user is not None else word == ANONYMOUS or word.lower() in names
+        if user is None:
+            return word == ANONYMOUS or word.lower() in names
+        return word in names and word not in (ANONYMOUS, EVERYBODY)  # anybody can log in under any name where a checker lets them
 
     return UserRules(tuple((number, rule) for number, rule in enumerate(rules, 1) if any(map(is_meant, rule.users))))

@@ -10,9 +10,10 @@ from enum import Enum
 
 from attrs import frozen
 
-__all__ = ["Denial", "Reason"]
+__all__ = ["NO_HOME", "Denial", "Reason"]
 
-_NO_HOME = "User cannot log in, home directory inaccessible"
+NO_HOME = "User cannot log in, home directory inaccessible"
+"""IIS's words for a user who exists and has nothing to see, for whatever reason."""
 
 
 class Reason(Enum):
@@ -31,10 +32,10 @@ class Reason(Enum):
     URL_SEQUENCE = (9, "Permission denied; this path holds a sequence that is not allowed here", "denied sequence {detail!r}")
     EXTENSION = (11, "Permission denied; files of this type are not allowed here", "denied extension {detail!r}")
     URL_LENGTH = (12, "Permission denied; this path is too long", "the path is longer than {detail} octets")
-    HOME_MISSING = (33, _NO_HOME, "there is no home directory {detail}")
-    HOME_INACCESSIBLE = (33, _NO_HOME, "the home directory {detail} cannot be read")
-    HOME_LEADS_AWAY = (33, _NO_HOME, "the home directory {detail} is reached by a link that its user could have made")
-    HOME_NAME = (33, _NO_HOME, "the user's name cannot be that of a directory: {detail!r}")
+    HOME_MISSING = (33, NO_HOME, "there is no home directory {detail}")
+    HOME_INACCESSIBLE = (33, NO_HOME, "the home directory {detail} cannot be read")
+    HOME_LEADS_AWAY = (33, NO_HOME, "the home directory {detail} is reached by a link that its user could have made")
+    HOME_NAME = (33, NO_HOME, "the user's name cannot be that of a directory: {detail!r}")
     CONTENT_LENGTH = (39, "Larger than the files that are accepted here", "the upload is larger than {detail} octets")
     COMMAND = (51, "is switched off on this server", "the command {detail} is denied")
 

@@ -37,8 +37,8 @@ def _extensions(instance: object, attribute: Attribute[tuple[str, ...]], value: 
 
 def _commands(instance: object, attribute: Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
     for text in value:
-        first, _, second = text.upper().partition(" ")
-        if not first.isalnum() or (second and not (first == "SITE" and second.isalnum())):
+        first, *more = text.upper().split() or [""]
+        if not first.isalnum() or (more and not (first == "SITE" and len(more) == 1 and more[0].isalnum())):
             raise BadSetting(attribute.name, value, 'each must be a verb such as "SYST", or one of SITE\'s such as "SITE CHMOD"')
         if first in ("USER", "PASS", "QUIT"):
             raise BadSetting(attribute.name, value, f"without {first} nobody could use the site; set auto_start = false to switch it off")

@@ -26,6 +26,7 @@ __all__ = [
     "ReadFailed",
     "Refused",
     "StorageError",
+    "TooLarge",
     "denied",
     "from_os_error",
 ]
@@ -87,6 +88,10 @@ class NameRefused(Denied, NameNotAllowed):
     """Nothing may be made under this name."""
 
 
+class TooLarge(Denied):
+    """The site takes no files of this size."""
+
+
 class HomeRefused(Denied):
     """The user cannot log in: the home is not there, or not to be used."""
 
@@ -103,6 +108,8 @@ def denied(denial: Denial, *, is_new: bool = False) -> Denied:
     """What to raise for a denial. ``is_new``: it is about the name of something that is to be made."""
     if denial.reason is Reason.HIDDEN_SEGMENT:
         return HiddenObject(denial)
+    if denial.reason is Reason.CONTENT_LENGTH:
+        return TooLarge(denial)
     return (NameRefused if is_new and denial.reason in _ABOUT_NAMES else Refused)(denial)
 
 

@@ -37,7 +37,7 @@ CHANGES: Mapping[str, Change] = {
     "delete": Change(),
     "make_directory": Change(new=0, of_file=False),
     "remove_directory": Change(of_file=False),
-    "rename": Change(paths=2, new=1),
+    "move": Change(paths=2, new=1),
     "set_times": Change(),
     "set_mode": Change(),
 }

@@ -67,7 +67,7 @@ class OverlayShell:
         path = tuple(path)
         shell, rest, _ = self._route(path)
         if path not in self._above or not path:
-            entry = shell.status(rest)
+            entry = self._ask(path, shell.status, rest)
             return entry if rest or not path else entry._replace(name=path[-1])
         try:
             entry = shell.status(rest)
@@ -98,7 +98,7 @@ class OverlayShell:
         path = tuple(path)
         shell, rest, mount = self._route(path)
         try:
-            return mount + shell.place(rest)
+            return mount + self._ask(path, shell.place, rest)
         except StorageError:
             if path in self._above:
                 return path
@@ -121,6 +121,15 @@ class OverlayShell:
             if shell is not None:
                 return shell, path[depth:], path[:depth]
         return self._base, path, ()
+
+    def _ask(self, path: Path, function: Callable[[Path], Any], rest: Path) -> Any:
+        """Call ``function``. A real file where the parent of a virtual directory is, is not there."""
+        try:
+            return function(rest)
+        except NotADirectory:
+            if path[:-1] in self._above:
+                raise NotFound from None
+            raise
 
     def _imagined(self, path: Path) -> Entry:
         """A directory that is nowhere but above a virtual one, from which it has all but its name and identity."""

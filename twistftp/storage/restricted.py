@@ -22,7 +22,7 @@ from twistftp.storage.operations import Change, provide_the_same, with_changes
 from twistftp.wire.entries import Entry
 from twistftp.wire.paths import Path
 
-__all__ = ["RestrictedStore"]
+__all__ = ["RestrictedStore", "views_of"]
 
 READ, WRITE = Permission.READ, Permission.WRITE
 
@@ -30,6 +30,27 @@ READ, WRITE = Permission.READ, Permission.WRITE
 _WRITING = str.maketrans("", "", "acdfmpw")
 _READING = str.maketrans("", "", "rl")
 _CONTENT = str.maketrans("", "", "raw")
+
+
+def views_of(path: Path, place: Callable[[Sequence[str]], Path], *, is_changed: bool = False) -> tuple[Path, ...]:
+    """
+    The path as the client named it and, where that differs, as it is without links.
+
+    :param place: as in ``ISiteStore``.
+    :param is_changed: also the path of a link itself, which a change may be about. So, too, where nothing is there yet.
+    """
+    views = [path]
+    if path:
+        try:
+            views.append(place(path))
+        except StorageError:
+            is_changed = True
+        if is_changed:
+            try:
+                views.append((*place(path[:-1]), path[-1]))
+            except StorageError:  # nothing there either, so nothing can be done
+                pass
+    return tuple(dict.fromkeys(views))
 
 
 @with_changes
@@ -111,26 +132,16 @@ class RestrictedStore:
 
     def _views(self, path: Path, *, is_new: bool = False, is_changed: bool = False) -> tuple[Path, ...]:
         """
-        The path as the client named it and, where that differs, as it is without links. For changes also the link itself.
+        Under which paths the rules look at an object; see :func:`views_of`.
 
         :raises Denied: a filter refuses one of them.
         """
-        views = [path]
-        if self._place is not None and path:
-            try:
-                views.append(self._place(path))
-            except StorageError:  # nothing there, or nowhere to be found: its parent may be
-                is_changed = True
-            if is_changed:
-                try:
-                    views.append((*self._place(path[:-1]), path[-1]))
-                except StorageError:
-                    pass
+        views = (path,) if self._place is None else views_of(path, self._place, is_changed=is_changed)
         if self._filtering.filters_paths:
             for view in views:
                 if trouble := self._filtering.of_path(view):
                     raise denied(trouble, is_new=is_new)
-        return tuple(dict.fromkeys(views))
+        return views
 
     def _decide(self, permission: Permission, views: tuple[Path, ...]) -> Decision:
         """The first decision that is a no, else the one on the path itself."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 
 from twistftp.session.session import Session, TransferType
+from twistftp.storage.failures import denied
 from twistftp.wire.arguments import NUMBER, Argument, ArgumentError, word
 from twistftp.wire.commands import CommandGroup
 from twistftp.wire.entries import ALL_FACTS
@@ -86,7 +87,9 @@ def _allocation(octets: bytes) -> int:
 
 @parameters.command("ALLO", Argument("<bytes> [R <bytes>]", _allocation), keeps=Keeps.RESTART, rfc="959 §4.1.3", help="reserve room; none is needed")
 def allocate(session: Session, size: int) -> Reply:
-    """Some clients send it before every upload and want a positive answer."""
+    """Some clients send it before every upload and want a positive answer, unless the upload would be too large (PROTOCOL P-ALLO-1)."""
+    if denial := session.site.settings.request_filtering.of_length(size):
+        raise denied(denial)
     return Reply.of(202, "No allocation is needed.")
 
 
