@@ -168,8 +168,8 @@ class StartTests(Case):
     def test_access(self) -> None:
         """Who may read is said in words."""
         for authentication, words in {
-            Authentication(strcred=("memory:a:b",)): "anonymous users and named users (memory) may read",
-            Authentication(False, strcred=("memory:a:b", "file:x", "memory:c:d")): "named users (memory, file) may read",
+            Authentication(strcred=("memory:a:b",)): "anonymous users may read; named users (memory) may read and write",
+            Authentication(False, strcred=("memory:a:b", "file:x", "memory:c:d")): "named users (memory, file) may read and write",
             Authentication(False): "nobody may log in, since anonymous access is off and there is no --auth",
         }.items():
             self.network.clear()

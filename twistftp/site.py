@@ -104,8 +104,9 @@ class FTPSite(FTPFactory):
         self.resolver.watch(settings.firewall_support.external_names)
         self.transcript.log_commands = settings.logging.commands
         denied = settings.request_filtering.denied_verbs
-        self.verbs, self.site_verbs = denying(VERBS, denied), denying(SITE_VERBS, denied, "SITE ")
-        for word in unknown_verbs(denied, VERBS, SITE_VERBS):
+        verbs, site_verbs = type(self).verbs, type(self).site_verbs
+        self.verbs, self.site_verbs = denying(verbs, denied), denying(site_verbs, denied, "SITE ")
+        for word in unknown_verbs(denied, verbs, site_verbs):
             self.log.warn("{site}: denied_commands names {word}, which is no verb of this server", site=settings.name, word=word)
         limits, now = settings.limits, self.deadlines.seconds()
         for session in self.sessions:  # shorter times hold for those who are here, too, counted from now

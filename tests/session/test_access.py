@@ -130,6 +130,16 @@ class RuleTests(Case):
         self.assertEqual([550, 550], d.codes("SIZE /in/up", "CWD /in"))
         self.assertEqual(("SIZE", "/in/up", "NO_RULE", "no authorization rule allows to read here"), self.denials()[0])
 
+    def test_what_clients_add(self) -> None:
+        """P-LOPT-1, P-GLOB-1, P-LINE-8, P-CWD-1: options, globs, blanks and ``~`` work where nothing but the way on is seen."""
+        d = self.start("?:read:/pub")
+        d.login()
+        for line in ("NLST -a", "NLST -la ", "NLST *", "NLST p??"):
+            self.assertEqual(["pub"], self.names(d, line))
+        self.assertEqual(["450 No files found."], d.fetch("NLST i*")[0])
+        self.assertEqual([250, 250], d.codes("CWD pub ", "CWD ~"))
+        self.assertEqual([], self.denials())
+
     def test_drop_box(self) -> None:
         """P-SEC-7: into a directory that may only be written one can go, and see nothing."""
         d = self.start("!?:read:/in", "?:read", "?:write:/in")
@@ -191,6 +201,22 @@ class FilterTests(Case):
         d.login()
         self.assertEqual(["202 No allocation is needed.", "552 Larger than the files that are accepted here."], d.say("ALLO 1000", "ALLO 1001"))
         self.assertEqual("CONTENT_LENGTH", self.denials()[0][2])
+
+    def test_many_lines(self) -> None:
+        """Ten refusals a second are written, whatever else happens in it; the rest is counted."""
+        said: list[str] = []
+        d = self.start("?:read:/pub")
+        d.site.transcript.remove_observer(self.events.append)  # type: ignore[arg-type]
+        self.patch(d.site.transcript._log, "emit", lambda level, text, **fields: said.append(text.format(**fields)))
+        self.patch(d.site.transcript._log, "info", lambda text, **fields: said.append(text.format(**fields)))
+        for _ in range(12):
+            d.login()
+        for _ in range(13):
+            d.say("SIZE /in/up")
+        self.assertEqual((10, 10), (sum("logged in" in line for line in said), sum("refused" in line for line in said)))
+        d.wait(1)
+        d.say("SIZE /in/up")
+        self.assertIn("twistftp: 5 more logins, transfers and refusals, not shown one by one", said)
 
     def test_log_line(self) -> None:
         """One line says who, what and why."""
@@ -322,4 +348,5 @@ class AccessTests(SynchronousTestCase):
         store = OwnStore(TREE, Account("alice", ("pub",)))
         d = Dialogue(self, portal=portal_of(CountingRealm(store)))
         d.login("alice", "secret")
+        self.assertEqual([250, 250], d.codes("CWD /in", "CWD ~"))
         self.assertEqual(['257 "/pub" is the current directory.', "213 1"], d.say("PWD", "SIZE a.txt"))

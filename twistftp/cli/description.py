@@ -29,7 +29,7 @@ def describe_server(settings: ServerSettings, ephemeral: PortRange) -> list[str]
 
 
 def _site(site: SiteSettings) -> Iterator[str]:
-    yield f"serves {site.root}"
+    yield f"serves {site.root}, for reading"
     yield from describe_access(site)
     if not site.auto_start:
         yield "is not started (auto_start = false)"

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["Access", "access_of", "note", "rules_for"]
 
 
+_DEFAULT_ANONYMOUS, _DEFAULT_NAMED = rules_of(DEFAULT_RULES, (), None), rules_of(DEFAULT_RULES, (), "")
+
+
 @frozen
 class Access:
     """``store`` is what verbs use, ``rules`` what the user may do there, ``start`` the directory after login."""
@@ -64,7 +67,7 @@ def access_of(settings: SiteSettings, store: Any, user: str) -> Access:
 def rules_for(settings: SiteSettings, name: str | None) -> UserRules:
     """The rules about a user of the site's own realm; ``None`` is the anonymous one."""
     if not settings.authorization:
-        return rules_of(DEFAULT_RULES, (), None if name is None else "")
+        return _DEFAULT_ANONYMOUS if name is None else _DEFAULT_NAMED
     return rules_of(settings.authorization, settings.groups, name, settings.authentication.anonymous_names)
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from twistftp.session.session import Session
 from twistftp.session.transfer import settled
-from twistftp.storage.failures import NotFound
+from twistftp.storage.failures import Denied, NotFound
 from twistftp.wire.entries import Entry
 from twistftp.wire.paths import Path, resolve
 
@@ -31,7 +31,7 @@ async def on_existing(session: Session, text: str, operation: Callable[[Path], A
     path = resolve(session.cwd, text)
     try:
         return path, await settled(operation(path))
-    except NotFound:
+    except (NotFound, Denied):
         trimmed = text.rstrip(" ")
         if trimmed == text or not trimmed:
             raise

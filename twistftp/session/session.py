@@ -78,6 +78,7 @@ class Session:
         "restart",
         "rights",
         "site",
+        "start",
         "store",
         "transfer",
         "type",
@@ -135,6 +136,7 @@ class Session:
     def reset_parameters(self) -> None:
         """Transfer parameters to their defaults (RFC 959 §4.1.2): TYPE A, and nothing pending."""
         self.cwd: Path = ()
+        self.start: Path = ()  # the directory after login
         self.type = TransferType.ASCII
         self.rename_from: Path | None = None
         self.restart = 0
@@ -148,7 +150,7 @@ class Session:
         self.user_pending = ""
         self.avatar, self.store, self.rights = store, access.store, access.rules
         self.logout_avatar = logout
-        self.cwd = access.start
+        self.cwd = self.start = access.start
 
     def obey(self, settings: SiteSettings) -> None:
         """The site's settings have changed: its rules hold from the next command on."""

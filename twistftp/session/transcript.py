@@ -47,7 +47,7 @@ class Transcript:
         self._observers = 0
         self._events = Logger("twistftp.event", observer=self._publisher)
         self._second = 0
-        self._lines = 0  # written in that second
+        self._lines = self._refusals = 0  # written in that second
         self._unwritten = 0
         self._is_written = False  # whether the event at hand goes to the log
         self.log_commands = log_commands
@@ -132,21 +132,26 @@ class Transcript:
 
     def denied(self, session: Session, verb: str, path: str, denial: Denial) -> None:
         """A command was refused by the site's rules or filters (``ftp_event`` ``"denial"``)."""
-        if self._has_reader(session):
+        if self._has_reader(session, is_refusal=True):
             fields = {**_who(session), "ftp_event": "denial", "verb": verb, "path": printable(path), **_why(denial)}
             self._tell(LogLevel.warn, _WHO + ("{verb} {path} refused: {why}" if path else "{verb} refused: {why}"), fields)
 
-    def _has_reader(self, session: Session) -> bool:
-        """Whether the next login or transfer is told to anybody: to make its event costs as much as a small part of it."""
+    def _has_reader(self, session: Session, *, is_refusal: bool = False) -> bool:
+        """
+        Whether the next login or transfer is told to anybody: to make its event costs as much as a small part of it.
+
+        :param is_refusal: it is a refusal; these have as many lines of their own, so that no traffic hides them.
+        """
         second = int(session.site.deadlines.seconds())
         if second != self._second:
-            self._second, self._lines = second, 0
+            self._second, self._lines, self._refusals = second, 0, 0
             if self._unwritten:
-                text = "{site}: {count} more logins and transfers, not shown one by one"
+                text = "{site}: {count} more logins, transfers and refusals, not shown one by one"
                 self._log.info(text, site=session.site.settings.name, count=self._unwritten)
                 self._unwritten = 0
-        self._lines += 1
-        self._is_written = self.log_commands or self._lines <= LINES_A_SECOND
+        self._lines += not is_refusal
+        self._refusals += is_refusal
+        self._is_written = self.log_commands or (self._refusals if is_refusal else self._lines) <= LINES_A_SECOND
         if not self._is_written:
             self._unwritten += 1
         return self._is_written or self._observers > 0
