@@ -40,10 +40,16 @@ class OwnStore(MemoryStore):
     def __init__(self, tree: Mapping[str, Any], account: Account) -> None:
         super().__init__(tree)
         self.account = account
+        self.writable = False
 
     def place(self, path: Path) -> Path:
         self.node(path)
         return path
+
+    def reading_only(self) -> OwnStore:
+        store = OwnStore(self.tree, self.account)
+        store.writable = False
+        return store
 
 
 def rules(*texts: str) -> tuple[Rule, ...]:
@@ -314,6 +320,21 @@ class AccessTests(SynchronousTestCase):
         """Without rules and filters verbs get the very store, the site's own and others'."""
         for store in (MemoryStore(TREE), OwnStore(TREE, Account()), OwnStore(TREE, Account("alice"))):
             self.assertIs(store, access_of(self.SITE, store, "guest").store)
+
+    def test_stores_that_write(self) -> None:
+        """Anonymous users get the site's own store without its writing methods, not one that stands in front of it."""
+        for account, is_same in ((Account(), False), (Account("alice"), True)):
+            store = OwnStore(TREE, account)
+            store.writable = True
+            given = access_of(self.SITE, store, "guest").store
+            self.assertEqual((OwnStore, is_same, is_same), (type(given), given is store, given.writable))
+        foreign: Any = MemoryStore(TREE)
+        foreign.writable = True
+        self.assertIs(foreign, access_of(self.SITE, foreign, "guest").store)
+        given = access_of(evolve(self.SITE, authorization=rules("?:read")), foreign, "guest").store
+        self.assertEqual((RestrictedStore, False), (type(given), given.writable))
+        limited = access_of(evolve(self.SITE, request_filtering=RequestFiltering(max_content_length=1)), foreign, "guest").store
+        self.assertEqual((RestrictedStore, True), (type(limited), limited.writable))
 
     def test_whose_default_rules(self) -> None:
         """The default rules are for the site's own avatars; others know what they are for."""

@@ -8,7 +8,6 @@ from typing import Any
 
 from twisted.protocols.ftp import IFTPShell, PermissionDeniedError
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from tests.support.trees import Link, plant
@@ -17,25 +16,19 @@ from twistftp.policy.isolation import Account
 from twistftp.storage.confinement import Confinement
 from twistftp.storage.failures import Denied, NotADirectory, NotFound, ObjectExists
 from twistftp.storage.filesystem import FilesystemShell
-from twistftp.storage.interfaces import IFileStore, ISiteStore
+from twistftp.storage.interfaces import ISiteStore
 from twistftp.storage.operations import CHANGES
 from twistftp.storage.overlay import OverlayShell
 from twistftp.wire.paths import Path
 
 
-class IChanging(IFileStore):
-    """Some of the table's methods."""
-
-    def create(path: Any) -> None: ...  # noqa: N805
-    def move(path: Any, target: Any) -> None: ...  # noqa: N805
-
-
-@implementer(IChanging)
 class ChangingShell(FilesystemShell):
     """Tells what it was told to change."""
 
+    writable = appendable = True
+
     def __getattr__(self, name: str) -> Any:
-        if name not in CHANGES:
+        if name not in (*CHANGES, "free_space", "read_upload"):
             raise AttributeError(name)
         return lambda *arguments: (os.fsdecode(os.path.basename(self._confinement.real_root)), name, *arguments)
 
@@ -150,14 +143,17 @@ class ChangeTests(OverlayTests):
 
     def test_ways(self) -> None:
         """A change is made by the shell that covers the path, of the path in it."""
-        self.assertTrue(IChanging.providedBy(self.overlay))
-        self.assertEqual(("archive", "create", ("2024", "new")), self.change("create", ("archive", "2024", "new")))
-        self.assertEqual(("nested", "delete", ("n",)), self.change("delete", ("archive", "nested", "n")))
+        self.assertEqual((True, True, False), (self.overlay.writable, self.overlay.appendable, self.overlay.changes_modes))
+        self.assertTrue(self.overlay.reading_only().account is self.overlay.account)
+        self.assertEqual(("archive", "free_space", ()), self.change("free_space", ("archive",)))
+        self.assertEqual(("music", "read_upload", ("song",)), self.change("read_upload", ("pub", "music", "song")))
+        self.assertEqual(("archive", "open_upload", ("2024", "new")), self.change("open_upload", ("archive", "2024", "new")))
+        self.assertEqual(("nested", "remove_file", ("n",)), self.change("remove_file", ("archive", "nested", "n")))
         self.assertEqual(("root", "move", ("top",), ("bottom",)), self.change("move", ("top",), ("bottom",)))
 
     def test_virtual_directories_stay(self) -> None:
         """They, and what is above them, are not removed, renamed or replaced; to make one that is there says that it is there."""
-        for name in ("delete", "remove_directory", "create", "set_mode"):
+        for name in ("remove_file", "remove_directory", "open_upload", "set_mode"):
             for path in (("archive",), ("far", "away", "deep"), ("pub",), ("far",), ()):
                 error = self.assertRaises(Denied, self.change, name, path)
                 self.assertIs(Reason.VIRTUAL_DIRECTORY, error.denial.reason)

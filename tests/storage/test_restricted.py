@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis.strategies import builds, dictionaries, lists, recursive, sampled_from
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from tests.support.memory import MemoryStore
@@ -21,10 +20,10 @@ from twistftp.policy.denials import Reason
 from twistftp.policy.filtering import RequestFiltering
 from twistftp.policy.rule_text import parse_rule
 from twistftp.storage.confinement import Confinement
-from twistftp.storage.failures import Denied, NameRefused, NotFound, PermissionDenied, Refused, StorageError
+from twistftp.storage.failures import Denied, NameRefused, NotFound, PermissionDenied, Refused, StorageError, TooLarge
 from twistftp.storage.filesystem import FilesystemShell
 from twistftp.storage.interfaces import IFileStore, ILongListing
-from twistftp.storage.operations import CHANGES, changes_files
+from twistftp.storage.operations import CHANGES
 from twistftp.storage.restricted import RestrictedStore
 from twistftp.wire.entries import Entry
 from twistftp.wire.paths import Path, join
@@ -44,23 +43,11 @@ def rules(*texts: str, user: str | None = "alice") -> UserRules:
     return rules_of(parsed, (), user)
 
 
-class IChanging(IFileStore):
-    """What a store that writes might provide: as many of the table's methods as this."""
-
-    def create(path: Any, offset: Any = 0) -> None: ...  # noqa: N805
-    def move(path: Any, target: Any) -> None: ...  # noqa: N805
-    def make_directory(path: Any) -> None: ...  # noqa: N805
-
-
-class IMore(IFileStore):
-    """Something that the table does not have."""
-
-    def format_the_disk() -> None: ...  # type: ignore[misc]
-
-
-@implementer(IChanging, IMore)
 class ChangingStore(MemoryStore):
     """A store that remembers what it was told to change."""
+
+    writable = appendable = changes_times = True
+    changes_modes = False
 
     def __init__(self, tree: Mapping[str, Any]) -> None:
         super().__init__(tree)
@@ -71,8 +58,25 @@ class ChangingStore(MemoryStore):
             raise AttributeError(name)
         return lambda *arguments, **options: self.done.append((name, *arguments, *options.items())) or "done"
 
+    def read_upload(self, path: Any) -> str:
+        return "arrived so far"
+
+    def free_space(self, path: Any) -> int:
+        return 7
+
     def format_the_disk(self) -> None:
         raise AssertionError("nobody may")
+
+
+class Upload:
+    """Something that is being uploaded, from an offset on."""
+
+    takes_pipes = True
+
+    def __init__(self, offset: int) -> None:
+        self.offset, self.octets = offset, 0
+        self.write = self.take = lambda *given: "taken"
+        self.finish, self.abandon = (lambda: "finished"), (lambda: "abandoned")
 
 
 def everything(tree: Mapping[str, Any], path: Path = ()) -> Iterator[tuple[Path, Any]]:
@@ -153,7 +157,7 @@ class ReadingTests(Case):
         """P-SEC-20: hidden names are not there, whatever the case, and are in no listing."""
         store = self.restricted("*:read,write", hidden_segments=(".GIT", "secret"))
         for path in ((".git",), ("pub", ".git"), ("pub", ".git", "config"), ("pub", ".Git", "nothing")):
-            for operation in (store.status, store.listing, store.open_file, store.create, store.delete):
+            for operation in (store.status, store.listing, store.open_file, store.open_upload, store.remove_file):
                 self.refused(Reason.HIDDEN_SEGMENT, operation, path, kind=NotFound)
         self.assertEqual(["pub", "readme"], names_in(store))
         self.assertEqual(["a.txt", "b.EXE", "in"], names_in(store, "pub"))
@@ -187,10 +191,20 @@ class ReadingTests(Case):
         """Stores that take their time are asked for the same, and their answers looked at when they come."""
         store = self.restricted("!*:read:/secret/plan", "*:read", "*:write:/pub/in", denied_extensions=("exe",))
         self.store.is_slow = True
-        good, bad, listing = store.status(("readme",)), store.status(("pub", "b.EXE")), store.listing(("secret",))
+        good, bad = store.status(("readme",)), store.status(("pub", "b.EXE"))
         self.store.release()
         self.assertEqual("readme", self.successResultOf(good).name)
         self.failureResultOf(bad, Refused)
+        missing = self.restricted("*:write:/pub")
+        self.store.is_slow = True
+        gone, there = missing.status(("pub", "gone")), missing.status(("pub", "in"))
+        self.store.release()
+        self.failureResultOf(gone, Refused)
+        self.assertTrue(self.successResultOf(there).is_directory)
+        store = self.restricted("!*:read:/secret/plan", "*:read", "*:write:/pub/in", denied_extensions=("exe",))
+        self.store.is_slow = True
+        listing = store.listing(("secret",))
+        self.store.release()
         opened = self.successResultOf(listing)
         batch = opened.next_batch()
         self.assertIsInstance(batch, Deferred)
@@ -215,13 +229,42 @@ class ReadingTests(Case):
 class ChangingTests(Case):
     """What may be written."""
 
-    def test_capabilities(self) -> None:
-        """It can do what the store behind can, as far as the table has it; the rest cannot be reached."""
-        store = self.restricted("*:read")
-        self.assertTrue(IChanging.providedBy(store) and changes_files(store))
-        self.assertFalse(IMore.providedBy(store) or hasattr(store, "format_the_disk"))
-        plain = RestrictedStore(MemoryStore(TREE), rules("*:read"), RequestFiltering())
-        self.assertFalse(IChanging.providedBy(plain) or changes_files(plain))
+    def test_abilities(self) -> None:
+        """It says what the store behind can do, and that it can do nothing where the rules let nothing be written."""
+        for texts, writable in ((("*:read",), False), (("*:read", "*:write:/in"), True), (("*:read,write",), True)):
+            store = self.restricted(*texts)
+            self.assertEqual((writable, True, True, False), (store.writable, store.appendable, store.changes_times, store.changes_modes))
+        plain = RestrictedStore(MemoryStore(TREE), rules("*:read,write"), RequestFiltering())
+        self.assertEqual((False, False), (plain.writable, plain.appendable))
+
+    def test_the_rest_cannot_be_reached(self) -> None:
+        """A method of the store behind that no table has is not there."""
+        self.assertFalse(hasattr(self.restricted("*:read,write"), "format_the_disk"))
+
+    def test_what_arrives(self) -> None:
+        """An upload under way is read by those who may read the file, free space is told to those who may know of the directory."""
+        store = self.restricted("!*:read:/secret", "*:read", denied_extensions=("exe",))
+        self.assertEqual(("arrived so far", 7), (store.read_upload(("readme",)), store.free_space(("pub",))))
+        self.refused(Reason.RULE_DENIED, store.read_upload, ("secret", "plan"))
+        self.refused(Reason.EXTENSION, store.read_upload, ("x.exe",))
+        self.refused(Reason.RULE_DENIED, store.free_space, ("secret",))
+
+    def test_uploads_that_get_too_large(self) -> None:
+        """The write with which a file would get larger than the limit is refused, wherever it began; without a limit nothing stands between."""
+        store = self.restricted("*:read,write", max_content_length=10)
+        for octets, is_allowed in ((6, True), (7, False)):
+            self.store.__dict__["open_upload"] = lambda path: Upload(4)
+            upload = store.open_upload(("new",))
+            for write in (upload.write, lambda data, upload=upload: upload.take("pipe", len(data))):
+                if is_allowed:
+                    self.assertEqual("taken", write(b"x" * octets))
+                else:
+                    self.refused(Reason.CONTENT_LENGTH, write, b"x" * octets, kind=TooLarge)
+            self.assertEqual((4, 0, True, "finished", "abandoned"),
+                             (upload.offset, upload.octets, upload.takes_pipes, upload.finish(), upload.abandon()))
+        store = self.restricted("*:read", "*:write:/in")
+        self.store.__dict__["open_upload"] = lambda path: Upload(4)
+        self.assertIsInstance(store.open_upload(("in", "new")), Upload)
 
     def test_every_change_needs_the_right(self) -> None:
         """Each method of the table is refused where writing is not allowed, and done where it is."""
@@ -245,10 +288,10 @@ class ChangingTests(Case):
     def test_new_names(self) -> None:
         """P-TEXT-24: a name that may not be made is the name's fault (553); of files alone are extensions looked at."""
         store = self.restricted("*:read,write", denied_extensions=("exe",), max_url=32)
-        self.refused(Reason.EXTENSION, store.create, ("x.exe",), kind=NameRefused)
+        self.refused(Reason.EXTENSION, store.open_upload, ("x.exe",), kind=NameRefused)
         self.refused(Reason.EXTENSION, store.move, ("readme",), ("x.exe",), kind=NameRefused)
         self.refused(Reason.URL_LENGTH, store.make_directory, ("x" * 32,), kind=NameRefused)
-        self.refused(Reason.EXTENSION, store.delete, ("pub", "b.EXE"), kind=Refused)
+        self.refused(Reason.EXTENSION, store.remove_file, ("pub", "b.EXE"), kind=Refused)
         self.assertEqual("done", store.make_directory(("x.exe",)))
 
     def test_moves(self) -> None:
@@ -366,17 +409,14 @@ class LocalTests(Case):
 
     def test_changes_through_links(self) -> None:
         """A change below a link is a change where the link leads."""
-        @implementer(IChanging)
         class Shell(FilesystemShell):
-            def create(self, path: Any, offset: int = 0) -> str:
+            def open_upload(self, path: Any) -> str:
                 return "done"
-
-            move = make_directory = create
 
         store = RestrictedStore(Shell(Confinement(self.root)), rules("!*:write:/secret", "*:read,write"), RequestFiltering())
         for path in (("around", "new"), ("file",), ("around",)):
-            self.refused(Reason.RULE_DENIED, store.create, path)
-        self.assertEqual(["done", "done"], [store.create(path) for path in (("pub", "new"), ("no such", "new"))])
+            self.refused(Reason.RULE_DENIED, store.open_upload, path)
+        self.assertEqual(["done", "done"], [store.open_upload(path) for path in (("pub", "new"), ("no such", "new"))])
 
     def test_lines_are_made_directly_where_nothing_is_left_out(self) -> None:
         """Rules without paths, and filters that hide nothing, cost a listing nothing."""

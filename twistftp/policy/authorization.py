@@ -108,15 +108,19 @@ class UserRules:
 
     def decide(self, permission: Permission, path: Path) -> Decision:
         """The first rule about this permission whose path is ``path`` or above it."""
-        for number, rule in self.numbered:
+        for number, rule in self._reading if permission is Permission.READ else self._writing:
             names = rule.names
-            if permission.value in rule.permissions and path[: len(names)] == names:
+            if not names or path[: len(names)] == names:
                 return Decision(rule.access == "allow", permission, number, rule)
         return Decision(False, permission)
 
     def may(self, permission: Permission, path: Path) -> bool:
         """Whether ``permission`` is given at ``path``."""
-        return permission in self._everywhere or self.decide(permission, path).is_allowed
+        for _, rule in self._reading if permission is Permission.READ else self._writing:
+            names = rule.names
+            if not names or path[: len(names)] == names:
+                return rule.access == "allow"
+        return False
 
     def may_anywhere(self, permission: Permission) -> bool:
         """Whether there is any place where ``permission`` is given."""
@@ -142,27 +146,36 @@ class UserRules:
             return Denial(Reason.MOVED_INTO_VIEW, f"{join(source)} to {join(target)}")
         return None
 
-    @property
+    @cached_property
     def have_paths(self) -> bool:
         """Whether a rule is about less than everything, so that it matters where something is."""
         return any(rule.names for _, rule in self.numbered)
 
-    @property
+    @cached_property
     def is_unlimited(self) -> bool:
         """Whether everything is allowed everywhere."""
-        return len(self._everywhere) == len(Permission)
-
-    @property
-    def reads_everything(self) -> bool:
-        """Whether reading is allowed everywhere."""
-        return Permission.READ in self._everywhere
+        return all(self._is_given_everywhere(permission) for permission in Permission)
 
     @cached_property
-    def _everywhere(self) -> frozenset[Permission]:
-        """What is allowed at the root and nowhere denied."""
-        given = {permission for permission in Permission if self.decide(permission, ()).is_allowed}
-        denied = {Permission(word) for _, rule in self.numbered if rule.access == "deny" and rule.names for word in rule.permissions}
-        return frozenset(given - denied)
+    def reads_everything(self) -> bool:
+        """Whether reading is allowed everywhere."""
+        return self._is_given_everywhere(Permission.READ)
+
+    def _is_given_everywhere(self, permission: Permission) -> bool:
+        """Whether ``permission`` is allowed at the root and nowhere denied."""
+        about = self._about(permission)
+        return self.may(permission, ()) and not any(rule.access == "deny" and rule.names for _, rule in about)
+
+    def _about(self, permission: Permission) -> tuple[tuple[int, Rule], ...]:
+        return tuple((number, rule) for number, rule in self.numbered if permission.value in rule.permissions)
+
+    @cached_property
+    def _reading(self) -> tuple[tuple[int, Rule], ...]:
+        return self._about(Permission.READ)
+
+    @cached_property
+    def _writing(self) -> tuple[tuple[int, Rule], ...]:
+        return self._about(Permission.WRITE)
 
     @cached_property
     def _places(self) -> tuple[tuple[Path, frozenset[Permission]], ...]:

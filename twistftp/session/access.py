@@ -14,7 +14,6 @@ from twistftp.policy.authorization import DEFAULT_RULES, EVERYTHING, Permission,
 from twistftp.policy.isolation import Account
 from twistftp.storage.failures import Denied, HomeRefused
 from twistftp.storage.interfaces import ISiteStore
-from twistftp.storage.operations import changes_files
 from twistftp.storage.restricted import RestrictedStore
 from twistftp.wire.paths import Path, join, resolve
 
@@ -59,8 +58,11 @@ def access_of(settings: SiteSettings, store: Any, user: str) -> Access:
     rules = EVERYTHING if account is None and not settings.authorization else rules_for(settings, name)
     start = account.start if account is not None else ()
     filtering = settings.request_filtering
-    if not filtering.filters_paths and (rules.is_unlimited or (rules.reads_everything and not changes_files(store))):
-        return Access(store, rules, start)
+    if rules.reads_everything and not filtering.filters_paths:
+        if not getattr(store, "writable", False) or (rules.is_unlimited and not filtering.max_content_length):
+            return Access(store, rules, start)
+        if account is not None and not rules.may_anywhere(Permission.WRITE):
+            return Access(store.reading_only(), rules, start)
     return Access(RestrictedStore(store, rules, filtering), rules, start)
 
 

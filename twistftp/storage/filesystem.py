@@ -102,6 +102,10 @@ class FilesystemShell:
         """As in ``IFileStore``."""
         return open_local_file(self._confinement, path, self._in_thread)
 
+    def reading_only(self) -> FilesystemShell:
+        """As in ``ISiteStore``."""
+        return self
+
     def place(self, path: Sequence[str]) -> Path:
         """As in ``ISiteStore``."""
         return tuple([text_of(name) for name in self._confinement.place(path)])

@@ -52,6 +52,9 @@ class ISiteStore(IFileStore):
 
     account = Attribute("policy.isolation.Account or None: the user it was made for; None: it was made by somebody else's realm, and is like theirs")
 
+    def reading_only():
+        """The same store for a user who may change nothing: then no other store has to stand in front of it."""
+
     def place(path):
         """
         The path of an object without any link on it, so that rules can see where it really is.

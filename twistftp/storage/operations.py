@@ -2,7 +2,7 @@
 What changes files, as a table: the methods of stores that need the right to write, and their paths.
 
 Not here: the right itself (``restricted``), where the path leads (``overlay``), the changes (the stores).
-A store's method that is not in this table reaches no store behind a ``RestrictedStore`` or an ``OverlayStore``.
+A method of a store that is neither in this table nor written out there reaches no store behind a ``RestrictedStore`` or an ``OverlayShell``.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from attrs import frozen
-from zope.interface import directlyProvides, providedBy
 
-from twistftp.storage.interfaces import IFileStore, ISiteStore
+__all__ = ["ABILITIES", "CHANGES", "Change", "with_changes"]
 
-__all__ = ["CHANGES", "Change", "changes_files", "provide_the_same", "with_changes"]
+ABILITIES = ("appendable", "changes_times", "changes_modes")
+"""What a store says it can do when it may; one that does not say cannot."""
 
 
 @frozen
@@ -23,22 +23,24 @@ class Change:
     """
     One method that writes: its first arguments are ``paths`` paths.
 
-    ``new`` says which of them is a name that is made, if any; ``of_file``: the name may be a file's, so that extensions matter.
+    ``new`` says which of them is a name that is made, if any; ``of_file``: the name may be a file's, so that extensions matter;
+    ``is_upload``: it gives something that octets are written to.
     """
 
     paths: int = 1
     new: int | None = None
     of_file: bool = True
+    is_upload: bool = False
 
 
 CHANGES: Mapping[str, Change] = {
-    "create": Change(new=0),
-    "append": Change(new=0),
-    "delete": Change(),
+    "open_upload": Change(new=0, is_upload=True),
+    "open_unique": Change(new=0, is_upload=True),
     "make_directory": Change(new=0, of_file=False),
     "remove_directory": Change(of_file=False),
+    "remove_file": Change(),
     "move": Change(paths=2, new=1),
-    "set_times": Change(),
+    "set_modified": Change(),
     "set_mode": Change(),
 }
 
@@ -59,20 +61,3 @@ def _method(name: str, change: Change) -> Callable[..., Any]:
     method.__name__ = name
     method.__doc__ = f"``{name}`` of the store behind this one, if it may be."
     return method
-
-
-def provide_the_same(store: Any, *behind: Any) -> None:
-    """Say of ``store`` that it can do what all the stores ``behind`` it can, as far as it has the methods for it."""
-    common = set(_beyond_reading(behind[0])).intersection(*map(_beyond_reading, behind[1:]))
-    if able := [one for one in common if all(hasattr(store, name) for name in one.names(all=True))]:
-        directlyProvides(store, *able)
-
-
-def changes_files(store: Any) -> bool:
-    """Whether a store can do more than read."""
-    return bool(_beyond_reading(store))
-
-
-def _beyond_reading(store: Any) -> list[Any]:
-    """The interfaces of a store that extend ``IFileStore``."""
-    return [one for one in providedBy(store) if one not in (IFileStore, ISiteStore) and one.isOrExtends(IFileStore)]

@@ -22,7 +22,7 @@ from twistftp.storage.confinement import octets_of
 from twistftp.storage.failures import NotADirectory, NotFound, ObjectExists, StorageError, denied
 from twistftp.storage.filesystem import FilesystemShell
 from twistftp.storage.interfaces import IListing, ISiteStore
-from twistftp.storage.operations import Change, provide_the_same, with_changes
+from twistftp.storage.operations import ABILITIES, Change, with_changes
 from twistftp.wire.entries import Entry
 from twistftp.wire.paths import Path, join
 
@@ -30,7 +30,7 @@ __all__ = ["OverlayShell"]
 
 
 def _by_first_path(name: str) -> Callable[..., Any]:
-    """A method of ``IFTPShell`` that the shell at the path carries out."""
+    """A method that the shell at the path carries out."""
 
     def method(self: OverlayShell, path: Sequence[str], *arguments: Any) -> Any:
         shell, rest, _ = self._route(tuple(path))
@@ -60,7 +60,14 @@ class OverlayShell:
             for depth, name in enumerate(path):
                 self._above.setdefault(path[:depth], set()).add(name)
         self.account = account
-        provide_the_same(self, base, *mounts.values())
+        shells: list[Any] = [base, *mounts.values()]
+        self.writable = all(getattr(shell, "writable", False) for shell in shells)
+        for ability in ABILITIES:
+            setattr(self, ability, all(getattr(shell, ability, False) for shell in shells))
+
+    def reading_only(self) -> OverlayShell:
+        """As in ``ISiteStore``."""
+        return OverlayShell(self._base.reading_only(), {path: shell.reading_only() for path, shell in self._mounts.items()}, self.account)
 
     def status(self, path: Sequence[str]) -> Entry:
         """As in ``IFileStore``."""
@@ -92,6 +99,9 @@ class OverlayShell:
         """As in ``IFileStore``."""
         shell, rest, _ = self._route(tuple(path))
         return shell.open_file(rest)
+
+    read_upload = _by_first_path("read_upload")
+    free_space = _by_first_path("free_space")
 
     def place(self, path: Sequence[str]) -> Path:
         """As in ``ISiteStore``: below the virtual directory."""

@@ -8,17 +8,20 @@ This is the one place that all verbs go through. What is refused is refused whet
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from twistftp.policy.authorization import Decision, Permission, UserRules
 from twistftp.policy.denials import Denial
 from twistftp.policy.filtering import RequestFiltering
-from twistftp.storage.failures import NotADirectory, NotFound, StorageError, denied
+from twistftp.storage.failures import Denied, NotADirectory, NotFound, StorageError, denied
 from twistftp.storage.interfaces import IFileStore, IListing, ILongListing, ISiteStore
-from twistftp.storage.operations import Change, provide_the_same, with_changes
+from twistftp.storage.limited import LimitedUpload
+from twistftp.storage.operations import ABILITIES, Change, with_changes
 from twistftp.wire.entries import Entry
 from twistftp.wire.paths import Path
 
@@ -71,7 +74,13 @@ class RestrictedStore:
         self.facts: frozenset[str] = store.facts
         places_matter = rules.have_paths or filtering.filters_paths
         self._place: Callable[[Sequence[str]], Path] | None = store.place if places_matter and ISiteStore.providedBy(store) else None
-        provide_the_same(self, store)
+        self.writable: bool = getattr(store, "writable", False) and rules.may_anywhere(WRITE)
+        for ability in ABILITIES:
+            setattr(self, ability, getattr(store, ability, False))
+        # Where rules have no paths, the same letters go from every entry's perm fact.
+        self._always_goes: dict[int, int | None] | None = None
+        if not rules.have_paths and not filtering.denied_extensions:
+            self._always_goes = {} if rules.may(WRITE, ()) else _WRITING
 
     def status(self, path: Sequence[str]) -> Entry | Deferred[Entry]:
         """As in ``IFileStore``. Of what may not be read, directories that may be written or passed are shown."""
@@ -93,6 +102,8 @@ class RestrictedStore:
             found = self._store.status(path)
         except (NotFound, NotADirectory):
             raise denied(reading.denial) from None
+        if isinstance(found, Deferred):
+            found.addErrback(partial(_instead, denied(reading.denial)))
         return _then(found, shown)
 
     def listing(self, path: Sequence[str]) -> Any:
@@ -117,6 +128,21 @@ class RestrictedStore:
             raise denied(trouble)
         return self._store.open_file(path)
 
+    def read_upload(self, path: Sequence[str]) -> Any:
+        """As in ``IFileStore``: as :meth:`open_file`."""
+        views = self._views(tuple(path))
+        trouble = self._refusal(READ, views) or self._of_file(views)
+        if trouble is not None:
+            raise denied(trouble)
+        return self._store.read_upload(path)
+
+    def free_space(self, path: Sequence[str]) -> Any:
+        """As in ``IFileStore``: of what may be known of."""
+        views = self._views(tuple(path))
+        if not self._sees(views):
+            raise denied(self._decide(READ, views).denial)
+        return self._store.free_space(path)
+
     def _change(self, name: str, change: Change, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
         paths = [tuple(path) for path in arguments[: change.paths]]
         for number, path in enumerate(paths):
@@ -126,7 +152,10 @@ class RestrictedStore:
                 raise denied(trouble, is_new=is_new)
         if change.paths == 2 and (trouble := self._rules.of_move(*paths)):
             raise denied(trouble)
-        return getattr(self._store, name)(*arguments, **options)
+        result = getattr(self._store, name)(*arguments, **options)
+        if change.is_upload and self._filtering.max_content_length:
+            return _then(result, lambda upload: LimitedUpload(upload, self._filtering))
+        return result
 
     # -- decisions -----------------------------------------------------------------------------------------------------------------------
 
@@ -145,6 +174,8 @@ class RestrictedStore:
 
     def _decide(self, permission: Permission, views: tuple[Path, ...]) -> Decision:
         """The first decision that is a no, else the one on the path itself."""
+        if len(views) == 1:
+            return self._rules.decide(permission, views[0])
         decisions = [self._rules.decide(permission, view) for view in views]
         return next((one for one in decisions if not one.is_allowed), decisions[0])
 
@@ -160,6 +191,8 @@ class RestrictedStore:
 
     def shown(self, directory: Path, entry: Entry) -> Entry | None:
         """An entry of a listing as this user sees it, ``None`` if it is left out."""
+        if self._always_goes is not None and not self._filtering.hides_names:
+            return self._with_rights(entry, ((*directory, entry.name),)) if entry.perm or entry.resolved else entry
         path = (*directory, entry.name)
         views: tuple[Path, ...] = (path,)
         if self._filtering.hides(entry.name):
@@ -175,6 +208,9 @@ class RestrictedStore:
 
     def _with_rights(self, entry: Entry, views: tuple[Path, ...]) -> Entry:
         """The entry with those letters of its perm fact, and its target's, that the rules leave."""
+        if self._always_goes is not None and entry.resolved is None:
+            perm = entry.perm.translate(self._always_goes)
+            return entry if perm == entry.perm else entry._replace(perm=perm)
         if entry.resolved is not None:
             entry = entry._replace(resolved=self._with_rights(entry.resolved, views))
         perm = entry.perm
@@ -224,6 +260,12 @@ class _WholeListing(_RestrictedListing):
     def __init__(self, listing: Any, store: RestrictedStore, directory: Path) -> None:
         super().__init__(listing, store, directory)
         self.next_lines, self.next_names = listing.next_lines, listing.next_names
+
+
+def _instead(error: Denied, failure: Failure) -> NoReturn:
+    """Of what may not be read, not even the absence is told."""
+    failure.trap(NotFound, NotADirectory)
+    raise error
 
 
 def _then(result: Any, function: Callable[[Any], Any]) -> Any:
