@@ -14,7 +14,8 @@ from twistftp.accounts.homes import Homes
 from twistftp.policy.denials import Reason
 from twistftp.policy.isolation import Account, UserIsolation, VirtualDirectory
 from twistftp.storage.confinement import Confinement
-from twistftp.storage.failures import HomeRefused, NotFound
+from twistftp.storage.failures import NotFound
+from twistftp.storage.refusals import HomeRefused
 
 PUBLIC = {"LocalUser": {"Public": {"p": b"p"}, "alice": {"a": b"a", "up": Link("..")}, "bob": {"b": b"b"}}, "top": b"t"}
 

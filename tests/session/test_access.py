@@ -20,9 +20,9 @@ from twistftp.policy.isolation import Account
 from twistftp.policy.rule_text import parse_rule
 from twistftp.policy.settings import Authentication, Logging, SiteSettings
 from twistftp.session.access import access_of
-from twistftp.storage.failures import HomeRefused
-from twistftp.storage.interfaces import ISiteStore
+from twistftp.storage.refusals import HomeRefused
 from twistftp.storage.restricted import RestrictedStore
+from twistftp.storage.site_store import ISiteStore
 from twistftp.wire.paths import Path
 
 TREE: Mapping[str, Any] = {

@@ -14,11 +14,12 @@ from tests.support.trees import Link, plant
 from twistftp.policy.denials import Reason
 from twistftp.policy.isolation import Account
 from twistftp.storage.confinement import Confinement
-from twistftp.storage.failures import Denied, NotADirectory, NotFound, ObjectExists
+from twistftp.storage.failures import NotADirectory, NotFound, ObjectExists
 from twistftp.storage.filesystem import FilesystemShell
-from twistftp.storage.interfaces import ISiteStore
 from twistftp.storage.operations import CHANGES
 from twistftp.storage.overlay import OverlayShell
+from twistftp.storage.refusals import Denied
+from twistftp.storage.site_store import ISiteStore
 from twistftp.wire.paths import Path
 
 

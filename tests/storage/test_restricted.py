@@ -20,10 +20,11 @@ from twistftp.policy.denials import Reason
 from twistftp.policy.filtering import RequestFiltering
 from twistftp.policy.rule_text import parse_rule
 from twistftp.storage.confinement import Confinement
-from twistftp.storage.failures import Denied, NameRefused, NotFound, PermissionDenied, Refused, StorageError, TooLarge
+from twistftp.storage.failures import NotFound, PermissionDenied, StorageError
 from twistftp.storage.filesystem import FilesystemShell
 from twistftp.storage.interfaces import IFileStore, ILongListing
 from twistftp.storage.operations import CHANGES
+from twistftp.storage.refusals import Denied, NameRefused, Refused, TooLarge
 from twistftp.storage.restricted import RestrictedStore
 from twistftp.wire.entries import Entry
 from twistftp.wire.paths import Path, join

@@ -16,9 +16,10 @@ from attrs import frozen
 from twistftp.policy.denials import Denial, Reason
 from twistftp.policy.isolation import Account, Home, UserIsolation, VirtualDirectory
 from twistftp.storage.confinement import Confinement, octets_of, text_of
-from twistftp.storage.failures import HomeRefused, NotADirectory, NotFound, StorageError
+from twistftp.storage.failures import NotADirectory, NotFound, StorageError
 from twistftp.storage.filesystem import FilesystemShell
 from twistftp.storage.overlay import OverlayShell
+from twistftp.storage.refusals import HomeRefused
 from twistftp.wire.paths import Path
 
 __all__ = ["Found", "Homes"]

@@ -16,9 +16,10 @@ from twistftp.policy.rule_text import rule_in_words
 from twistftp.policy.settings import SiteSettings
 from twistftp.session.access import access_of
 from twistftp.storage.confinement import Confinement
-from twistftp.storage.failures import HomeRefused, StorageError
+from twistftp.storage.failures import StorageError
 from twistftp.storage.filesystem import FilesystemShell
 from twistftp.storage.overlay import OverlayShell
+from twistftp.storage.refusals import HomeRefused
 from twistftp.storage.restricted import views_of
 from twistftp.wire.paths import Path, join, resolve
 

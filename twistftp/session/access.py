@@ -12,9 +12,9 @@ from attrs import frozen
 
 from twistftp.policy.authorization import DEFAULT_RULES, EVERYTHING, Permission, UserRules, rules_of
 from twistftp.policy.isolation import Account
-from twistftp.storage.failures import Denied, HomeRefused
-from twistftp.storage.interfaces import ISiteStore
+from twistftp.storage.refusals import Denied, HomeRefused
 from twistftp.storage.restricted import RestrictedStore
+from twistftp.storage.site_store import ISiteStore
 from twistftp.wire.paths import Path, join, resolve
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from twistftp.session.session import Session
 from twistftp.session.transfer import settled
-from twistftp.storage.failures import Denied, NotFound
+from twistftp.storage.failures import NotFound
+from twistftp.storage.refusals import Denied
 from twistftp.wire.entries import Entry
 from twistftp.wire.paths import Path, resolve
 

@@ -8,26 +8,17 @@ from __future__ import annotations
 
 import errno
 
-from twistftp.policy.denials import Denial, Reason
-
 __all__ = [
-    "Denied",
     "DirectoryNotEmpty",
-    "HiddenObject",
-    "HomeRefused",
     "IsADirectory",
     "NameNotAllowed",
-    "NameRefused",
     "NotADirectory",
     "NotAPlainFile",
     "NotFound",
     "ObjectExists",
     "PermissionDenied",
     "ReadFailed",
-    "Refused",
     "StorageError",
-    "TooLarge",
-    "denied",
     "from_os_error",
 ]
 
@@ -68,34 +59,6 @@ class NameNotAllowed(StorageError):
     """The name is too long or holds octets that no name may hold."""
 
 
-class Denied(StorageError):
-    """Rules or filters of the site refuse it, for the one reason that ``denial`` gives. What the client may know of it is in the subclass."""
-
-    def __init__(self, denial: Denial) -> None:
-        super().__init__(denial.reason.name)
-        self.denial = denial
-
-
-class Refused(Denied, PermissionDenied):
-    """It may be there, and this user may not do that."""
-
-
-class HiddenObject(Denied, NotFound):
-    """It is hidden: for clients it is not there."""
-
-
-class NameRefused(Denied, NameNotAllowed):
-    """Nothing may be made under this name."""
-
-
-class TooLarge(Denied):
-    """The site takes no files of this size."""
-
-
-class HomeRefused(Denied):
-    """The user cannot log in: the home is not there, or not to be used."""
-
-
 class ReadFailed(StorageError):
     """The disk failed while reading; ``strerror`` is the system's word for it."""
 
@@ -103,17 +66,6 @@ class ReadFailed(StorageError):
         super().__init__(strerror)
         self.strerror = strerror
 
-
-def denied(denial: Denial, *, is_new: bool = False) -> Denied:
-    """What to raise for a denial. ``is_new``: it is about the name of something that is to be made."""
-    if denial.reason is Reason.HIDDEN_SEGMENT:
-        return HiddenObject(denial)
-    if denial.reason is Reason.CONTENT_LENGTH:
-        return TooLarge(denial)
-    return (NameRefused if is_new and denial.reason in _ABOUT_NAMES else Refused)(denial)
-
-
-_ABOUT_NAMES = frozenset({Reason.EXTENSION, Reason.URL_LENGTH, Reason.URL_SEQUENCE})
 
 _BY_ERRNO: dict[int, type[StorageError]] = {
     errno.ENOENT: NotFound,

@@ -24,9 +24,9 @@ from twistftp.storage.attributes import entry_of, rights
 from twistftp.storage.confinement import Confinement, octets_of, text_of
 from twistftp.storage.files import LocalFile, open_local_file, open_plain
 from twistftp.storage.holding import InThread, in_thread
-from twistftp.storage.interfaces import ISiteStore
 from twistftp.storage.links import Links
 from twistftp.storage.listing import LocalListing
+from twistftp.storage.site_store import ISiteStore
 from twistftp.wire.entries import ALL_FACTS, Entry
 from twistftp.wire.paths import Path
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 # ruff: noqa: N805 (the methods of a zope interface have no self)
 from zope.interface import Attribute, Interface
 
-__all__ = ["IFileStore", "IListing", "ILongListing", "IOpenFile", "ISiteStore"]
+__all__ = ["IFileStore", "IListing", "ILongListing", "IOpenFile"]
 
 
 class IFileStore(Interface):
@@ -41,25 +41,6 @@ class IFileStore(Interface):
         Open a plain file for reading: an :class:`IOpenFile`. May be deferred.
 
         :raises StorageError: missing, a directory, not a plain file, no right.
-        """
-
-
-class ISiteStore(IFileStore):
-    """
-    A store that the site itself gives its users. It knows no rights but the file system's: the site's rules decide, the default ones
-    too, while other people's avatars are asked to obey only rules that an administrator has written.
-    """
-
-    account = Attribute("policy.isolation.Account or None: the user it was made for; None: it was made by somebody else's realm, and is like theirs")
-
-    def reading_only():
-        """The same store for a user who may change nothing: then no other store has to stand in front of it."""
-
-    def place(path):
-        """
-        The path of an object without any link on it, so that rules can see where it really is.
-
-        :raises StorageError: there is no such object.
         """
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from twistftp.policy.filtering import RequestFiltering
-from twistftp.storage.failures import denied
+from twistftp.storage.refusals import denied
 
 __all__ = ["LimitedUpload"]
 

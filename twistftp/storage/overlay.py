@@ -19,10 +19,12 @@ from zope.interface import implementer
 from twistftp.policy.denials import Denial, Reason
 from twistftp.policy.isolation import Account
 from twistftp.storage.confinement import octets_of
-from twistftp.storage.failures import NotADirectory, NotFound, ObjectExists, StorageError, denied
+from twistftp.storage.failures import NotADirectory, NotFound, ObjectExists, StorageError
 from twistftp.storage.filesystem import FilesystemShell
-from twistftp.storage.interfaces import IListing, ISiteStore
+from twistftp.storage.interfaces import IListing
 from twistftp.storage.operations import ABILITIES, Change, with_changes
+from twistftp.storage.refusals import denied
+from twistftp.storage.site_store import ISiteStore
 from twistftp.wire.entries import Entry
 from twistftp.wire.paths import Path, join
 

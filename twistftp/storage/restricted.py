@@ -18,10 +18,12 @@ from zope.interface import implementer
 from twistftp.policy.authorization import Decision, Permission, UserRules
 from twistftp.policy.denials import Denial
 from twistftp.policy.filtering import RequestFiltering
-from twistftp.storage.failures import Denied, NotADirectory, NotFound, StorageError, denied
-from twistftp.storage.interfaces import IFileStore, IListing, ILongListing, ISiteStore
+from twistftp.storage.failures import NotADirectory, NotFound, StorageError
+from twistftp.storage.interfaces import IFileStore, IListing, ILongListing
 from twistftp.storage.limited import LimitedUpload
 from twistftp.storage.operations import ABILITIES, Change, with_changes
+from twistftp.storage.refusals import Denied, denied
+from twistftp.storage.site_store import ISiteStore
 from twistftp.wire.entries import Entry
 from twistftp.wire.paths import Path
 

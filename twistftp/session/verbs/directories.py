@@ -9,7 +9,8 @@ from __future__ import annotations
 from twistftp.session.lookup import find
 from twistftp.session.session import Session
 from twistftp.session.transfer import settled
-from twistftp.storage.failures import Denied, NotADirectory, NotFound, PermissionDenied, StorageError
+from twistftp.storage.failures import NotADirectory, NotFound, PermissionDenied, StorageError
+from twistftp.storage.refusals import Denied
 from twistftp.wire.arguments import NOTHING, PATHNAME
 from twistftp.wire.commands import CommandGroup
 from twistftp.wire.paths import join

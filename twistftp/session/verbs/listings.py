@@ -16,8 +16,9 @@ from zope.interface import implementer
 from twistftp.session.lookup import find
 from twistftp.session.session import Session
 from twistftp.session.transfer import send_over_data, settled
-from twistftp.storage.failures import Denied, NotFound
+from twistftp.storage.failures import NotFound
 from twistftp.storage.interfaces import IListing, ILongListing
+from twistftp.storage.refusals import Denied
 from twistftp.transport.interfaces import ISource
 from twistftp.wire.arguments import OPTIONAL_PATHNAME
 from twistftp.wire.commands import CommandGroup

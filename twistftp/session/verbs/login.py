@@ -21,7 +21,7 @@ from twistftp.session.failures import reply_for
 from twistftp.session.session import Session
 from twistftp.session.transcript import printable
 from twistftp.storage import adapt
-from twistftp.storage.failures import HomeRefused
+from twistftp.storage.refusals import HomeRefused
 from twistftp.wire.arguments import NOTHING, PASSWORD, text, word
 from twistftp.wire.commands import CommandGroup
 from twistftp.wire.paths import decode_name

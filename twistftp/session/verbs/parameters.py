@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 from twistftp.session.session import Session, TransferType
-from twistftp.storage.failures import denied
+from twistftp.storage.refusals import denied
 from twistftp.wire.arguments import NUMBER, Argument, ArgumentError, word
 from twistftp.wire.commands import CommandGroup
 from twistftp.wire.entries import ALL_FACTS

@@ -14,7 +14,7 @@ from twistftp.session.session import Session
 from twistftp.session.verbs.changes import refuse
 from twistftp.session.verbs.information import help_reply
 from twistftp.wire.arguments import NOTHING, Argument, ArgumentError, word
-from twistftp.wire.commands import Command, CommandGroup, CommandTable, split_line
+from twistftp.wire.commands import CommandGroup, CommandTable, split_line
 from twistftp.wire.paths import decode_name
 from twistftp.wire.replies import Reply, cleaned
 
@@ -59,7 +59,7 @@ def _words(octets: bytes) -> tuple[str, bytes]:
 def site_(session: Session, words: tuple[str, bytes]) -> Reply | Coroutine[Any, Any, Reply]:
     """Its verbs go through the same checks as all others."""
     verb, argument = words
-    command: Command | None = session.site.site_verbs.get(verb)
+    command = session.site.site_verbs.get(verb)
     if command is None:
         return Reply.of(500, f'Unknown command "SITE {cleaned(verb, 16)}"; try SITE HELP.')
     return dispatch(session, command, argument)
