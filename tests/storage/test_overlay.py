@@ -140,7 +140,7 @@ class ChangeTests(OverlayTests):
     kind = ChangingShell
 
     def change(self, name: str, *paths: Path) -> Any:
-        return getattr(self.overlay, name)(*paths)
+        return getattr(self.overlay, name)(*paths, *[7] * name.startswith("set_"))
 
     def test_ways(self) -> None:
         """A change is made by the shell that covers the path, of the path in it."""
@@ -149,6 +149,7 @@ class ChangeTests(OverlayTests):
         self.assertEqual(("archive", "free_space", ()), self.change("free_space", ("archive",)))
         self.assertEqual(("music", "read_upload", ("song",)), self.change("read_upload", ("pub", "music", "song")))
         self.assertEqual(("archive", "open_upload", ("2024", "new")), self.change("open_upload", ("archive", "2024", "new")))
+        self.assertEqual(("nested", "set_mode", ("n",), 7), self.change("set_mode", ("archive", "nested", "n")))
         self.assertEqual(("nested", "remove_file", ("n",)), self.change("remove_file", ("archive", "nested", "n")))
         self.assertEqual(("root", "move", ("top",), ("bottom",)), self.change("move", ("top",), ("bottom",)))
 

@@ -38,6 +38,13 @@ TREE: Mapping[str, Any] = {
 }
 
 
+OPTIONS: dict[str, dict[str, Any]] = {
+    "open_upload": {"offset": None, "in_place": True, "is_part": False},
+    "open_unique": {"in_place": True},
+    "move": {"replace": True},
+}
+
+
 def rules(*texts: str, user: str | None = "alice") -> UserRules:
     """Rules by their texts; a leading ``!`` forbids."""
     parsed = tuple(parse_rule("deny" if text.startswith("!") else "allow", text.lstrip("!")) for text in texts)
@@ -272,19 +279,20 @@ class ChangingTests(Case):
         store = self.restricted("!*:write:/secret", "*:read,write")
         for name, change in CHANGES.items():
             good, bad = ("pub", "new"), ("secret", "new")
-            for arguments in [(bad, good)[: change.paths], (good, bad)] if change.paths == 2 else [(bad,)]:
-                self.refused(Reason.RULE_DENIED, getattr(store, name), *arguments)
+            more, options = ((7,), {}) if name.startswith("set_") else ((), OPTIONS.get(name, {}))
+            for paths in [(bad, good), (good, bad)] if change.paths == 2 else [(bad,)]:
+                self.refused(Reason.RULE_DENIED, lambda: getattr(store, name)(*paths, *more, **options))
             self.assertEqual([], self.store.done)
             goods = [good, ("pub", "other")][: change.paths]
-            self.assertEqual("done", getattr(store, name)(*goods, 7, mode=1))
-            self.assertEqual([(name, *goods, 7, ("mode", 1))], self.store.done)
+            self.assertEqual("done", getattr(store, name)(*goods, *more, **options))
+            self.assertEqual([(name, *goods, *more, *options.items())], self.store.done)
             self.store.done.clear()
 
     def test_defaults(self) -> None:
         """P-SEC-7: under the default rules anonymous users change nothing."""
         store = RestrictedStore(ChangingStore(TREE), rules_of(DEFAULT_RULES, (), None), RequestFiltering())
         for name, change in CHANGES.items():
-            self.refused(Reason.RULE_DENIED, getattr(store, name), *[("x",)] * change.paths)
+            self.refused(Reason.RULE_DENIED, getattr(store, name), *[("x",)] * change.paths, *[0] * name.startswith("set_"))
 
     def test_new_names(self) -> None:
         """P-TEXT-24: a name that may not be made is the name's fault (553); of files alone are extensions looked at."""

@@ -1,21 +1,20 @@
 """
-What changes files, as a table: the methods of stores that need the right to write, and their paths.
+What changes files, as a table and as methods: those of stores that need the right to write, and their paths.
 
 Not here: the right itself (``restricted``), where the path leads (``overlay``), the changes (the stores).
-A method of a store that is neither in this table nor written out there reaches no store behind a ``RestrictedStore`` or an ``OverlayShell``.
+A method of a store that is neither here nor written out there reaches no store behind a ``RestrictedStore`` or an ``OverlayShell``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from attrs import frozen
 
-__all__ = ["ABILITIES", "CHANGES", "Change", "with_changes"]
+__all__ = ["CHANGES", "Change", "Changing"]
 
-ABILITIES = ("appendable", "changes_times", "changes_modes")
-"""What a store says it can do when it may; one that does not say cannot."""
+_Names = Sequence[str]
 
 
 @frozen
@@ -44,20 +43,56 @@ CHANGES: Mapping[str, Change] = {
     "set_mode": Change(),
 }
 
-_Class = TypeVar("_Class", bound=type)
 
+class Changing:
+    """
+    The base of stores that stand in front of others: each method of the table comes to :meth:`_change`.
 
-def with_changes(kind: _Class) -> _Class:
-    """Give a class (it decorates one) each method of the table, by way of its ``_change(name, change, arguments, options)``."""
-    for name, change in CHANGES.items():
-        setattr(kind, name, _method(name, change))
-    return kind
+    ``appendable``, ``changes_times`` and ``changes_modes`` are what the stores behind can do; one that does not say cannot.
+    """
 
+    appendable: bool
+    changes_times: bool
+    changes_modes: bool
 
-def _method(name: str, change: Change) -> Callable[..., Any]:
-    def method(self: Any, *arguments: Any, **options: Any) -> Any:
-        return self._change(name, change, arguments, options)
+    def _can_what_these_can(self, stores: Iterable[Any]) -> None:
+        stores = tuple(stores)
+        self.appendable, self.changes_times, self.changes_modes = (
+            all(getattr(store, ability, False) for store in stores) for ability in ("appendable", "changes_times", "changes_modes")
+        )
 
-    method.__name__ = name
-    method.__doc__ = f"``{name}`` of the store behind this one, if it may be."
-    return method
+    def _change(self, name: str, paths: tuple[_Names, ...], *arguments: Any, **options: Any) -> Any:
+        """Do it in the store that it belongs to, or refuse."""
+        raise NotImplementedError
+
+    def open_upload(self, path: _Names, **options: Any) -> Any:
+        """As in ``IFileStore``, if it may be."""
+        return self._change("open_upload", (path,), **options)
+
+    def open_unique(self, path: _Names, **options: Any) -> Any:
+        """As in ``IFileStore``, if it may be."""
+        return self._change("open_unique", (path,), **options)
+
+    def make_directory(self, path: _Names) -> Any:
+        """As in ``IFileStore``, if it may be."""
+        return self._change("make_directory", (path,))
+
+    def remove_directory(self, path: _Names) -> Any:
+        """As in ``IFileStore``, if it may be."""
+        return self._change("remove_directory", (path,))
+
+    def remove_file(self, path: _Names) -> Any:
+        """As in ``IFileStore``, if it may be."""
+        return self._change("remove_file", (path,))
+
+    def move(self, path: _Names, to: _Names, **options: Any) -> Any:
+        """As in ``IFileStore``, if it may be."""
+        return self._change("move", (path, to), **options)
+
+    def set_modified(self, path: _Names, seconds: float) -> Any:
+        """As in ``IFileStore``, if it may be."""
+        return self._change("set_modified", (path,), seconds)
+
+    def set_mode(self, path: _Names, mode: int) -> Any:
+        """As in ``IFileStore``, if it may be."""
+        return self._change("set_mode", (path,), mode)

@@ -22,7 +22,7 @@ from twistftp.storage.confinement import octets_of
 from twistftp.storage.failures import NotADirectory, NotFound, ObjectExists, StorageError
 from twistftp.storage.filesystem import FilesystemShell
 from twistftp.storage.interfaces import IListing
-from twistftp.storage.operations import ABILITIES, Change, with_changes
+from twistftp.storage.operations import Changing
 from twistftp.storage.refusals import denied
 from twistftp.storage.site_store import ISiteStore
 from twistftp.wire.entries import Entry
@@ -41,9 +41,8 @@ def _by_first_path(name: str) -> Callable[..., Any]:
     return method
 
 
-@with_changes
 @implementer(IFTPShell, ISiteStore)
-class OverlayShell:
+class OverlayShell(Changing):
     """
     One user's view of ``base`` with ``mounts`` in it.
 
@@ -64,8 +63,7 @@ class OverlayShell:
         self.account = account
         shells: list[Any] = [base, *mounts.values()]
         self.writable = all(getattr(shell, "writable", False) for shell in shells)
-        for ability in ABILITIES:
-            setattr(self, ability, all(getattr(shell, ability, False) for shell in shells))
+        self._can_what_these_can(shells)
 
     def reading_only(self) -> OverlayShell:
         """As in ``ISiteStore``."""
@@ -116,15 +114,15 @@ class OverlayShell:
                 return path
             raise
 
-    def _change(self, name: str, change: Change, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+    def _change(self, name: str, paths: tuple[Sequence[str], ...], *arguments: Any, **options: Any) -> Any:
         routes = []
-        for path in map(tuple, arguments[: change.paths]):
+        for path in map(tuple, paths):
             if path in self._mounts or path in self._above:
                 raise ObjectExists if name == "make_directory" else denied(Denial(Reason.VIRTUAL_DIRECTORY, join(path)))
             routes.append(self._route(path))
         if len({mount for _, _, mount in routes}) > 1:
             raise denied(Denial(Reason.ACROSS, join(routes[1][2])))
-        return getattr(routes[0][0], name)(*(rest for _, rest, _ in routes), *arguments[change.paths :], **options)
+        return getattr(routes[0][0], name)(*(rest for _, rest, _ in routes), *arguments, **options)
 
     def _route(self, path: Path) -> tuple[FilesystemShell, Path, Path]:
         """The shell for ``path``, the path in it, and the path of the shell itself: the deepest that fits."""

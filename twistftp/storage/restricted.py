@@ -7,7 +7,7 @@ This is the one place that all verbs go through. What is refused is refused whet
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
@@ -21,7 +21,7 @@ from twistftp.policy.filtering import RequestFiltering
 from twistftp.storage.failures import NotADirectory, NotFound, StorageError
 from twistftp.storage.interfaces import IFileStore, IListing, ILongListing
 from twistftp.storage.limited import LimitedUpload
-from twistftp.storage.operations import ABILITIES, Change, with_changes
+from twistftp.storage.operations import CHANGES, Changing
 from twistftp.storage.refusals import Denied, denied
 from twistftp.storage.site_store import ISiteStore
 from twistftp.wire.entries import Entry
@@ -58,9 +58,8 @@ def views_of(path: Path, place: Callable[[Sequence[str]], Path], *, is_changed: 
     return tuple(dict.fromkeys(views))
 
 
-@with_changes
 @implementer(IFileStore)
-class RestrictedStore:
+class RestrictedStore(Changing):
     """
     An ``IFileStore`` that shows of ``store`` what ``rules`` and ``filtering`` leave to one user.
 
@@ -77,8 +76,7 @@ class RestrictedStore:
         places_matter = rules.have_paths or filtering.filters_paths
         self._place: Callable[[Sequence[str]], Path] | None = store.place if places_matter and ISiteStore.providedBy(store) else None
         self.writable: bool = getattr(store, "writable", False) and rules.may_anywhere(WRITE)
-        for ability in ABILITIES:
-            setattr(self, ability, getattr(store, ability, False))
+        self._can_what_these_can((store,))
         # Where rules have no paths, the same letters go from every entry's perm fact.
         self._always_goes: dict[int, int | None] | None = None
         if not rules.have_paths and not filtering.denied_extensions:
@@ -145,16 +143,17 @@ class RestrictedStore:
             raise denied(self._decide(READ, views).denial)
         return self._store.free_space(path)
 
-    def _change(self, name: str, change: Change, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
-        paths = [tuple(path) for path in arguments[: change.paths]]
-        for number, path in enumerate(paths):
+    def _change(self, name: str, paths: tuple[Sequence[str], ...], *arguments: Any, **options: Any) -> Any:
+        change = CHANGES[name]
+        for number, names in enumerate(paths):
+            path = tuple(names)
             is_new = number == change.new
             views = self._views(path, is_new=is_new, is_changed=True)
             if trouble := self._refusal(WRITE, views) or (self._of_file(views) if change.of_file else None):
                 raise denied(trouble, is_new=is_new)
-        if change.paths == 2 and (trouble := self._rules.of_move(*paths)):
+        if change.paths == 2 and (trouble := self._rules.of_move(tuple(paths[0]), tuple(paths[1]))):
             raise denied(trouble)
-        result = getattr(self._store, name)(*arguments, **options)
+        result = getattr(self._store, name)(*paths, *arguments, **options)
         if change.is_upload and self._filtering.max_content_length:
             return _then(result, lambda upload: LimitedUpload(upload, self._filtering))
         return result
