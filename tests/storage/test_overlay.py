@@ -26,12 +26,19 @@ from twistftp.wire.paths import Path
 class ChangingShell(FilesystemShell):
     """Tells what it was told to change."""
 
-    writable = appendable = True
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.writable = self.appendable = True
+        self.changes_modes = False
 
-    def __getattr__(self, name: str) -> Any:
-        if name not in (*CHANGES, "free_space", "read_upload"):
-            raise AttributeError(name)
-        return lambda *arguments: (os.fsdecode(os.path.basename(self._confinement.real_root)), name, *arguments)
+
+def told(name: str) -> Any:
+    """A method that tells where it was called, and with what."""
+    return lambda self, *arguments: (os.fsdecode(os.path.basename(self._confinement.real_root)), name, *arguments)
+
+
+for name in (*CHANGES, "free_space", "read_upload"):
+    setattr(ChangingShell, name, told(name))
 
 
 def names_in(store: Any, *path: str) -> list[str]:

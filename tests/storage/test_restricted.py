@@ -54,17 +54,11 @@ def rules(*texts: str, user: str | None = "alice") -> UserRules:
 class ChangingStore(MemoryStore):
     """A store that remembers what it was told to change."""
 
-    writable = appendable = changes_times = True
-    changes_modes = False
-
     def __init__(self, tree: Mapping[str, Any]) -> None:
         super().__init__(tree)
         self.done: list[tuple[Any, ...]] = []
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in CHANGES:
-            raise AttributeError(name)
-        return lambda *arguments, **options: self.done.append((name, *arguments, *options.items())) or "done"
+        self.writable = self.appendable = self.changes_times = True
+        self.changes_modes = False
 
     def read_upload(self, path: Any) -> str:
         return "arrived so far"
@@ -74,6 +68,15 @@ class ChangingStore(MemoryStore):
 
     def format_the_disk(self) -> None:
         raise AssertionError("nobody may")
+
+
+def change(name: str) -> Any:
+    """A method that remembers that it was called."""
+    return lambda self, *arguments, **options: self.done.append((name, *arguments, *options.items())) or "done"
+
+
+for name in CHANGES:
+    setattr(ChangingStore, name, change(name))
 
 
 class Upload:
