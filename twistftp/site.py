@@ -46,7 +46,8 @@ class FTPSite(FTPFactory):
 
     :param settings: the site's settings.
     :param portal: logs users in; any realm works whose avatars provide ``twisted.protocols.ftp.IFTPShell``. ``None``: a portal
-        of the site's own, which admits anonymous users (if the settings do) to ``settings.root``, read-only.
+        of the site's own, which admits anonymous users (if the settings do) to ``settings.root``, read-only. The default authorization
+        rules are for this one's users alone; rules and filters that the settings state hold for all.
     :param passive_ports: the data channel port range, when the site has a pool to itself.
     :param pool: a pool of passive ports that several sites share.
     :param reactor: the reactor; ``None`` means the installed one.

@@ -164,6 +164,13 @@ class ReadingTests(Case):
             self.refused(Reason.RULE_DENIED, store.open_file, ("pub", "in", name))
         self.assertIn("in", names_in(store, "pub"))
 
+    def test_writing_alone(self) -> None:
+        """Who may only write has no right to list in any perm fact."""
+        store = self.restricted("*:write")
+        self.store.permissions = {(): "cmpdfel"}
+        self.assertEqual("cmpdfe", store.status(()).perm)
+        self.refused(Reason.NO_RULE, store.listing, ())
+
     def test_hidden_segments(self) -> None:
         """P-SEC-20: hidden names are not there, whatever the case, and are in no listing."""
         store = self.restricted("*:read,write", hidden_segments=(".GIT", "secret"))

@@ -6,9 +6,7 @@ Not here: the rules (``policy``), checking paths (``storage.restricted``), who t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from attrs import frozen
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twistftp.policy.authorization import DEFAULT_RULES, EVERYTHING, Permission, UserRules, rules_of
 from twistftp.policy.isolation import Account
@@ -28,8 +26,7 @@ __all__ = ["Access", "access_of", "note", "rules_for"]
 _DEFAULT_ANONYMOUS, _DEFAULT_NAMED = rules_of(DEFAULT_RULES, (), None), rules_of(DEFAULT_RULES, (), "")
 
 
-@frozen
-class Access:
+class Access(NamedTuple):
     """``store`` is what verbs use, ``rules`` what the user may do there, ``start`` the directory after login."""
 
     store: Any
@@ -38,7 +35,7 @@ class Access:
 
     def demand_entry(self) -> None:
         """:raises HomeRefused: rules leave nothing of the directory in which the user would start (IIS refuses the login, too)."""
-        if not self.rules.sees(self.start):
+        if not self.rules.reads_everything and not self.rules.sees(self.start):
             raise HomeRefused(self.rules.decide(Permission.READ, self.start).denial)
 
 

@@ -77,9 +77,9 @@ class RestrictedStore(Changing):
         self._place: Callable[[Sequence[str]], Path] | None = store.place if places_matter and ISiteStore.providedBy(store) else None
         self.writable: bool = getattr(store, "writable", False) and rules.may_anywhere(WRITE)
         self._can_what_these_can((store,))
-        # Where rules have no paths, the same letters go from every entry's perm fact.
+        # Where all may be read and rules have no paths, the same letters go from every entry's perm fact.
         self._always_goes: dict[int, int | None] | None = None
-        if not rules.have_paths and not filtering.denied_extensions:
+        if rules.reads_everything and not rules.have_paths and not filtering.denied_extensions:
             self._always_goes = {} if rules.may(WRITE, ()) else _WRITING
 
     def status(self, path: Sequence[str]) -> Entry | Deferred[Entry]:
