@@ -122,6 +122,13 @@ class ExplainTests(SynchronousTestCase):
         self.assertEqual(0, result.exit_code)
         self.assertIn("site 'T'\n  user:              anonymous\n  login:             refused", result.output)
 
+    def test_misspelt_commands(self) -> None:
+        """A denied command that there is not is warned of."""
+        self.explain('[site.request_filtering]\ndenied_commands = ["DEL", "DELE"]\n', "?", "/")
+        result = CliRunner().invoke(main, ["check", os.path.join(self.base, "ftp.toml")])
+        warnings = [line for line in result.output.splitlines() if line.startswith("warning: denied")]
+        self.assertEqual((0, ["warning: denied_commands of site 'S' names DEL, which is no verb of this server"]), (result.exit_code, warnings))
+
     def test_description(self) -> None:
         """``check`` alone says all of it in words."""
         rest = f"""{RULES}

@@ -10,6 +10,7 @@ from twisted.protocols.ftp import IFTPShell, PermissionDeniedError
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from tests.support.at_once import at_once, now
 from tests.support.trees import Link, plant
 from twistftp.policy.denials import Reason
 from twistftp.policy.isolation import Account
@@ -43,7 +44,7 @@ for name in (*CHANGES, "free_space", "read_upload"):
 
 def names_in(store: Any, *path: str) -> list[str]:
     listing, names = store.listing(path), []
-    while batch := listing.next_batch():
+    while batch := now(listing.next_batch()):
         names += [entry.name for entry in batch]
     listing.close()
     return names
@@ -67,7 +68,7 @@ class OverlayTests(SynchronousTestCase):
             },
         )
         self.base = base
-        shells = {name: self.kind(Confinement(os.path.join(base, name))) for name in os.listdir(base)}
+        shells = {name: self.kind(Confinement(os.path.join(base, name)), at_once) for name in os.listdir(base)}
         mounts: dict[Path, FilesystemShell] = {
             ("archive",): shells["archive"],
             ("pub", "music"): shells["music"],
@@ -109,7 +110,7 @@ class OverlayTests(SynchronousTestCase):
         self.assertRaises(NotADirectory, self.overlay.listing, ("pub", "music", "song"))
         for text, content in (("archive/2024/jan", b"j"), ("pub/music/song", b"s"), ("archive/nested/n", b"n"), ("top", b"t")):
             file = self.overlay.open_file(text.split("/"))
-            self.assertEqual(content, file.read_at(0, 9))
+            self.assertEqual(content, now(file.read_at(0, 9)))
             file.close()
 
     def test_each_is_confined(self) -> None:

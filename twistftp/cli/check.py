@@ -35,8 +35,17 @@ def check(config: str, explained: tuple[str, str] | None) -> None:
     ephemeral = dynamic_range()
     for line in describe_server(settings, ephemeral):
         click.echo(line)
-    for trap in traps(settings, ephemeral):
+    for trap in [*traps(settings, ephemeral), *_misspelt(settings)]:
         click.echo(f"warning: {trap}")
+
+
+def _misspelt(settings: ServerSettings) -> list[str]:
+    """Denied commands that are no verbs, so that to deny them does nothing."""
+    from twistftp.session.verbs.denied import unknown_verbs
+    from twistftp.session.verbs.table import SITE_VERBS, VERBS
+
+    words = [(site.name, word) for site in settings.sites for word in unknown_verbs(site.request_filtering.denied_verbs, VERBS, SITE_VERBS)]
+    return [f"denied_commands of site {name!r} names {word}, which is no verb of this server" for name, word in words]
 
 
 def _explain(settings: ServerSettings, user: str, path: str) -> bool:

@@ -16,7 +16,7 @@ from twistftp.policy.rule_text import rule_in_words
 from twistftp.policy.settings import SiteSettings
 from twistftp.session.access import access_of
 from twistftp.storage.confinement import Confinement
-from twistftp.storage.failures import StorageError
+from twistftp.storage.failures import PermissionDenied, StorageError
 from twistftp.storage.filesystem import FilesystemShell
 from twistftp.storage.overlay import OverlayShell
 from twistftp.storage.refusals import HomeRefused
@@ -64,7 +64,10 @@ def explain(site: SiteSettings, user: str, text: str) -> Explanation:
     path = resolve(found.start, text)
     told.say("path", join(path))
     told.say("home", f"{found.folder}{_home_words(site, found)}")
-    views = views_of(path, shell.place)
+    try:
+        views = views_of(path, shell.place)
+    except StorageError:  # who asks may not look there; the server may
+        views = (path,)
     _tell_places(site, found, shell, views, told)
     denial = _filtered(site.request_filtering, shell, path, views)
     told.say("request filtering", f"refuses it: {denial.why} ({denial.reason.name})" if denial else "lets it pass")
@@ -96,6 +99,8 @@ def _tell_places(site: SiteSettings, found: Found, shell: FilesystemShell | Over
     try:
         shell.place(views[0])
         missing = ""
+    except PermissionDenied:
+        missing = " (you may not look there)"
     except StorageError:
         missing = " (not there)"
     told.say("real path", f"{os.path.join(folder, *rest)}{missing}")

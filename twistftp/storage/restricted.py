@@ -29,6 +29,8 @@ from twistftp.wire.paths import Path
 
 __all__ = ["RestrictedStore", "views_of"]
 
+_NOWHERE = (NotFound, NotADirectory)  # for these alone a place is not asked for: where something may be, it must be known
+
 READ, WRITE = Permission.READ, Permission.WRITE
 
 # The letters of the perm fact (RFC 3659 §7.5.5) that say what may be done to an object, and those of reading a file or listing a directory.
@@ -41,19 +43,19 @@ def views_of(path: Path, place: Callable[[Sequence[str]], Path], *, is_changed: 
     """
     The path as the client named it and, where that differs, as it is without links.
 
-    :param place: as in ``ISiteStore``.
+    :param place: as in ``ISiteStore``; what it fails with, but that nothing is there, goes on to the caller.
     :param is_changed: also the path of a link itself, which a change may be about. So, too, where nothing is there yet.
     """
     views = [path]
     if path:
         try:
             views.append(place(path))
-        except StorageError:
+        except _NOWHERE:
             is_changed = True
         if is_changed:
             try:
                 views.append((*place(path[:-1]), path[-1]))
-            except StorageError:  # nothing there either, so nothing can be done
+            except _NOWHERE:  # nothing there either, so nothing can be done
                 pass
     return tuple(dict.fromkeys(views))
 
@@ -116,7 +118,7 @@ class RestrictedStore(Changing):
 
         def shown(listing: Any) -> Any:
             is_direct = is_whole and ILongListing.providedBy(listing)
-            return (_WholeListing if is_direct else _RestrictedListing)(listing, self, tuple(path))
+            return (_WholeListing if is_direct else _RestrictedListing)(listing, self, views)
 
         return _then(self._store.listing(path), shown)
 
@@ -190,19 +192,20 @@ class RestrictedStore(Changing):
     def _of_file(self, views: tuple[Path, ...]) -> Denial | None:
         return next((trouble for view in views if view and (trouble := self._filtering.of_file(view[-1]))), None)
 
-    def shown(self, directory: Path, entry: Entry) -> Entry | None:
-        """An entry of a listing as this user sees it, ``None`` if it is left out."""
+    def shown(self, directory: tuple[Path, ...], entry: Entry) -> Entry | None:
+        """An entry of a listing as this user sees it, ``None`` if it is left out. ``directory``: as :func:`views_of` has it."""
+        views = tuple([(*view, entry.name) for view in directory])
         if self._always_goes is not None and not self._filtering.hides_names:
-            return self._with_rights(entry, ((*directory, entry.name),)) if entry.perm or entry.resolved else entry
-        path = (*directory, entry.name)
-        views: tuple[Path, ...] = (path,)
+            return self._with_rights(entry, views) if entry.perm or entry.resolved else entry
         if self._filtering.hides(entry.name):
             return None
         if entry.is_link and self._place is not None:
             try:
-                views = (path, self._place(path))
-            except StorageError:  # it leads nowhere
+                views = (*views, self._place(views[0]))
+            except _NOWHERE:
                 pass
+            except StorageError:  # where it leads cannot be known
+                return None
             if any(map(self._filtering.hides, views[-1])):
                 return None
         return self._with_rights(entry, views) if self._sees(views) else None
@@ -230,7 +233,7 @@ class _RestrictedListing:
 
     __slots__ = ("_directory", "_listing", "_store")
 
-    def __init__(self, listing: Any, store: RestrictedStore, directory: Path) -> None:
+    def __init__(self, listing: Any, store: RestrictedStore, directory: tuple[Path, ...]) -> None:
         self._listing = listing
         self._store = store
         self._directory = directory
@@ -258,7 +261,7 @@ class _WholeListing(_RestrictedListing):
 
     __slots__ = ("next_lines", "next_names")
 
-    def __init__(self, listing: Any, store: RestrictedStore, directory: Path) -> None:
+    def __init__(self, listing: Any, store: RestrictedStore, directory: tuple[Path, ...]) -> None:
         super().__init__(listing, store, directory)
         self.next_lines, self.next_names = listing.next_lines, listing.next_names
 
