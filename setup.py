@@ -30,8 +30,9 @@ setup(
     python_requires=">=3.11",
     # twisted/plugins has no __init__.py, here as in every project with a plugin: it extends Twisted's own directory.
     packages=[*find_packages(include=["twistftp", "twistftp.*"]), "twisted.plugins"],
-    install_requires=["Twisted[tls]>=24.10", "attrs>=23.1", "cattrs>=23.2", "click>=8.1", "zope.interface>=6"],
-    extras_require={"test": ["coverage", "hypothesis>=6.100", "mypy", "mypy-zope", "ruff", "setuptools>=70.1"]},
+    # argon2-cffi hashes the passwords of users files.
+    install_requires=["Twisted[tls]>=24.10", "argon2-cffi>=21.2", "attrs>=23.1", "cattrs>=23.2", "click>=8.1", "zope.interface>=6"],
+    extras_require={"test": ["coverage", "hypothesis>=6.100", "mypy", "mypy-zope", "ruff", "setuptools>=70.1", "trustme"]},
     entry_points={"console_scripts": ["twistftp = twistftp.cli:main"]},
     classifiers=[
         "Development Status :: 4 - Beta",

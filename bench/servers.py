@@ -137,6 +137,7 @@ def _peer(name: str) -> Callable[[Place, int], list[str]]:
         if not place.python.exists():
             raise Unavailable(f"{place.python} does not exist: see --setup")
         return [str(place.python), str(_HERE / "peers.py"), name, str(port), str(place.root)]
+
     return command
 
 

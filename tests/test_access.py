@@ -180,6 +180,92 @@ class RuleTests(Case):
         self.assertRegex(ended.stderr, r"\A[^\n]*\[\[site\.virtual_directory\]\] root \(number 1\) = \"nix\": no such directory[^\n]*\n\Z")
 
 
+DROP_BOX = """
+[[site.authorization]]
+access = "deny"
+users = ["?"]
+permissions = ["read"]
+path = "/incoming"
+[[site.authorization]]
+access = "allow"
+users = ["*"]
+permissions = ["read"]
+[[site.authorization]]
+access = "allow"
+users = ["*"]
+permissions = ["write"]
+path = "/incoming"
+[site.request_filtering]
+denied_extensions = ["exe"]
+max_content_length = 1000
+"""
+
+
+class WritingTests(Case):
+    """Who may change what."""
+
+    def store(self, client: ftplib.FTP, name: str, octets: int = 1) -> str:
+        return client.storbinary(f"STOR {name}", io.BytesIO(b"x" * octets))
+
+    def test_defaults(self) -> None:
+        """P-SEC-7: anonymous users change nothing, and the log names the default rule; users with names do."""
+        server = self.serve(SITE)
+        port = server.port()
+        client, alice = self.client(port), self.client(port, "alice", "secret")
+        self.assertEqual("550 new: Permission denied.", self.refused(self.store, client, "new"))
+        server.wait_for(r"anonymous: STOR /new refused: default rule 2 \(deny \?:write:/\)")
+        self.assertEqual("226", self.store(alice, "new")[:3])
+        self.assertEqual("r", dict(client.mlsd())["new"]["perm"])
+        self.end(server)
+
+    def test_drop_box(self) -> None:
+        """P-SEC-7: after SIGHUP an anonymous session may write where the rules say, and what arrives it cannot see."""
+        if not hasattr(signal, "SIGHUP"):
+            raise SkipTest("this system has no SIGHUP")
+        server = self.serve(SITE)
+        port = server.port()
+        client, alice = self.client(port), self.client(port, "alice", "secret")
+        self.file.write_text(SITE + DROP_BOX + VIRTUAL, "utf-8")
+        server.signal(signal.SIGHUP)
+        server.wait_for("SIGHUP: request_filtering.max_content_length")
+        self.assertEqual("226", self.store(client, "incoming/up", 1000)[:3])
+        self.assertEqual("550 incoming/up: Permission denied.", self.refused(self.fetch, client, "incoming/up"))
+        self.assertEqual("550 incoming: Permission denied.", self.refused(client.nlst, "incoming"))
+        self.assertEqual(("e", "el"), tuple("".join(sorted(set(dict(one.mlsd())["incoming"]["perm"]) & set("el"))) for one in (client, alice)))
+        for one in (client, alice):
+            self.assertEqual("550 new: Permission denied.", self.refused(self.store, one, "new"))
+            self.assertEqual("550 readme: Permission denied.", self.refused(one.delete, "readme"))
+            refusal = self.refused(self.store, one, "incoming/x.exe")
+            self.assertEqual("553 incoming/x.exe: Permission denied; files of this type are not allowed here.", refusal)
+        self.assertEqual("552 Larger than the files that are accepted here.", self.refused(self.store, alice, "incoming/big", 1001))
+        server.wait_for("alice: STOR /incoming/big refused: the upload is larger than 1000 octets")
+        self.assertEqual(b"x" * 1000, self.fetch(alice, "incoming/up"))
+        self.assertEqual("550 moved: Permission denied.", self.refused(alice.rename, "incoming/up", "moved"))
+        self.assertEqual("250", alice.rename("incoming/up", "incoming/moved")[:3])
+        self.assertEqual(["moved"], os.listdir(self.base / "pub" / "incoming"))
+        self.end(server)
+
+    def test_virtual_directories(self) -> None:
+        """They take uploads, and are not removed."""
+        server = self.serve(SITE + VIRTUAL)
+        alice = self.client(server.port(), "alice", "secret")
+        self.store(alice, "archive/new")
+        self.assertIn("new", os.listdir(self.base / "archive"))
+        text = "Permission denied; virtual directories are not for clients to change."
+        self.assertEqual(f"550 archive: {text}", self.refused(alice.rmd, "archive"))
+        self.assertEqual("550 archive: Directory already exists.", self.refused(alice.mkd, "archive"))
+        self.assertEqual("550 archive/new", self.refused(alice.rename, "readme", "archive/new")[:15])
+        self.end(server)
+
+    def test_isolated(self) -> None:
+        """P-PATH-4: what an isolated user stores is in the own home, whatever the path."""
+        server = self.serve(SITE + '[site.user_isolation]\nmode = "isolate"\n')
+        alice = self.client(server.port(), "alice", "secret")
+        self.store(alice, "/../../new")
+        self.assertEqual({"a", "new"}, set(os.listdir(self.base / "pub" / "LocalUser" / "alice")))
+        self.end(server)
+
+
 class HomeTests(Case):
     """User isolation."""
 

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twistftp.configuration import OPTIONS, ConfigurationError, _Source, describe_change, load, read
 from twistftp.policy.channels import PortRange
-from twistftp.policy.settings import Authentication, ServerSettings, SiteFirewallSupport, SiteSettings
+from twistftp.policy.settings import Authentication, LogonAttempts, ServerSettings, SiteFirewallSupport, SiteSettings
 from twistftp.policy.settings import describe_change as of_settings
 
 SITE = '[[site]]\nroot = "pub"\n'
@@ -38,6 +38,7 @@ match_client_address_for_pasv = "24/64"
 match_client_address_for_port = false
 active_mode = false
 active_port = 0
+proxy_from = ["10.0.0.5/32"]
 
 [site.firewall_support.external_addresses]
 "10.8.0.0/16" = "10.8.0.1"
@@ -54,6 +55,10 @@ data_channel_timeout = 5
 [site.logon_attempts]
 max_failures = 2
 delay = 0
+period = 60
+block = 600
+exempt = ["10.0.0.0/8", "2001:db8::1"]
+log_only = true
 
 [site.directory_browse]
 style = "ms-dos"
@@ -74,14 +79,22 @@ listen = ["tcp:2200"]
 # What stands in the file below `root = "pub"`, and the line that refuses it, without the file's name.
 MISTAKES = {
     "prot = 21": "[[site]] prot: unknown key; did you mean port?",
-    "users_file = 'x'": "[[site]] users_file: unknown key",
+    "users_file = 'x'": "[[site]] users_file: unknown key; it belongs into [site.authentication]",
     "max_connections = 3": "[[site]] max_connections: unknown key; it belongs into [site.limits]",
     "data_channel_port_range = '0-0'": "[[site]] data_channel_port_range: unknown key; it belongs into [firewall_support]",
     "grace = 3": "[[site]] grace: unknown key; it belongs into [server]",
     "[site.firewall_support]\ndata_channel_port_range = '0-0'": (
         "[site.firewall_support] data_channel_port_range: unknown key; it belongs into [firewall_support]"
     ),
-    "[site.tls]\ncertificate = 'x'": "[[site]] tls: unknown key",
+    "[site.tls]\ncertificate = 'x'": (
+        '[site.tls] certificate = "x": needs its private key as well (--private-key FILE, private_key); PEM'
+    ),
+    "[site.tls]\nprivate_key = 'x'": '[site.tls] private_key = "x": needs its certificate as well (--certificate FILE, certificate); PEM',
+    "[site.tls]\ncontrol_channel = 'require'": (
+        '[site.tls] control_channel = "require": needs a certificate (--certificate and --private-key, or --self-signed)'
+    ),
+    "[site.tls]\nsession = 'on'": '[site.tls] session = "on": must be one of off, auto, require',
+    "[site.tls]\nimplict = true": "[site.tls] implict: unknown key; did you mean implicit?",
     "[site.limits]\nmax_conections = 1": "[site.limits] max_conections: unknown key; did you mean max_connections?",
     "[sever]\ngrace = 1": "sever: unknown key; did you mean server?",
     "port = 'x'": '[[site]] port = "x": must be a whole number',
@@ -96,12 +109,20 @@ MISTAKES = {
         "or empty for all (host names are not looked up)"
     ),
     "listen = 'tcp:21'": '[[site]] listen = "tcp:21": must be a list of texts: ["…", "…"]',
-    "listen = ['tcp:21', 3]": "[[site]] listen = ['tcp:21', 3]: must be a list of texts: [\"…\", \"…\"]",
+    "listen = ['tcp:21', 3]": '[[site]] listen = [\'tcp:21\', 3]: must be a list of texts: ["…", "…"]',
     "listen = ['foo:21']": (
         '[[site]] listen = "foo:21": is no usable Twisted endpoint, such as tcp:2121, tcp6:2121, unix:/run/ftp.sock or haproxy:tcp:2121 '
         "(Unknown endpoint type: 'foo')"
     ),
     "limits = 3": "[[site]] limits = 3: must be a table",
+    "[site.logon_attempts]\nexempt = ['10.0.0.1/8']": (
+        '[site.logon_attempts] exempt = "10.0.0.1/8": must be a network such as "10.0.0.0/8" or "fc00::/7"; did you mean 10.0.0.0/8?'
+    ),
+    "[site.logon_attempts]\nexempt = '10.0.0.0/8'": "[site.logon_attempts] exempt = \"10.0.0.0/8\": must be a list of texts: [\"…\", \"…\"]",
+    "[site.logon_attempts]\nperiod = 0": "[site.logon_attempts] period = 0: must be 0.01 or more",
+    "[site.logon_attempts]\nblock = -1": "[site.logon_attempts] block = -1: must be 0 or more",
+    "[site.authentication]\nusers_file = 'nix'": '[site.authentication] users_file = "nix": no such file',
+    "[site.authentication]\nusers_file = '$NIX_SUCH'": '[site.authentication] users_file = "$NIX_SUCH": the environment variable NIX_SUCH is not set',
     "[site.limits]\nmax_connections = -1": "[site.limits] max_connections = -1: must be 0 or more",
     "[site.limits]\ndata_channel_timeout = nan": "[site.limits] data_channel_timeout = nan: must be 0.01 or more",
     "[site.limits]\ndata_channel_timeout = true": "[site.limits] data_channel_timeout = true: must be a number",
@@ -133,9 +154,7 @@ MISTAKES = {
     "[site.authentication]\nstrcred = ['memory:a']": "[site.authentication] strcred: memory: argstring must be in format U:P:...",
     "[server]\ngrace = -1": "[server] grace = -1: must be 0 or more",
     "[firewall_support]\ndata_channel_port_range = '50-60'": '[firewall_support] data_channel_port_range = "50-60": port 50 is outside 1024-65535',
-    "[firewall_support]\ndata_channel_port_range = 5000": (
-        '[firewall_support] data_channel_port_range = 5000: must be a text such as "50000-50100"'
-    ),
+    "[firewall_support]\ndata_channel_port_range = 5000": ('[firewall_support] data_channel_port_range = 5000: must be a text such as "50000-50100"'),
     "[firewall_support]\ndata_channel_port_range = '2121'": (
         '[firewall_support] data_channel_port_range = "2121": holds control ports alone; none is left for data'
     ),
@@ -198,12 +217,12 @@ class FileTests(Case):
         self.assertEqual(2.5, settings.grace)
         self.assertEqual(("My New FTP Site", "127.0.0.1", 2100, "ftp.example.org"), (one.name, one.address, one.port, one.host_name))
         support = SiteFirewallSupport(
-            "ftp.example.org", {"10.8.0.0/16": "10.8.0.1"}, PortRange(60000, 60100), ["10.0.0.0/8"], "24/64", False, active_mode=False, active_port=0
+            "ftp.example.org", {"10.8.0.0/16": "10.8.0.1"}, PortRange(60000, 60100), ["10.0.0.0/8"], "24/64", False, False, 0, ["10.0.0.5"]
         )
         self.assertEqual(support, one.firewall_support)
         self.assertEqual(Authentication(True, ("guest",), ("memory:alice:secret",)), one.authentication)
         self.assertEqual((10, 5.0), (one.limits.max_connections, one.limits.data_channel_timeout))
-        self.assertEqual((2, 0.0), (one.logon_attempts.max_failures, one.logon_attempts.delay))
+        self.assertEqual(LogonAttempts(2, 0.0, 60.0, 600.0, ["10.0.0.0/8", "2001:db8::1"], True), one.logon_attempts)
         self.assertEqual(("ms-dos", "local"), (one.directory_browse.style, one.directory_browse.time))
         self.assertEqual(("Hello", True), (one.messages.banner, one.logging.commands))
         self.assertEqual(("other", ("tcp:2200",)), (two.name, two.listen))

@@ -17,11 +17,13 @@ PURE = frozenset({"wire", "policy"})
 MAY_IMPORT = {
     "wire": frozenset({"wire"}),
     "policy": frozenset({"wire", "policy"}),
+    "credentials": frozenset(),
+    "virtual_hosts": frozenset(),
     "storage": frozenset({"wire", "policy", "storage"}),
     "transport": frozenset({"wire", "policy", "transport"}),
-    "accounts": frozenset({"wire", "policy", "storage", "accounts"}),
-    "session": frozenset({"wire", "policy", "storage", "transport", "session"}),
-    "site": frozenset({"wire", "policy", "storage", "transport", "accounts", "session"}),
+    "accounts": frozenset({"wire", "policy", "credentials", "storage", "accounts"}),
+    "session": frozenset({"wire", "policy", "credentials", "storage", "transport", "session"}),
+    "site": frozenset({"wire", "policy", "credentials", "virtual_hosts", "storage", "transport", "accounts", "session"}),
 }
 # The outer shell, bottom first: each may import the layers above, itself, and what stands before it here.
 SHELL = ("privileges", "roots", "dynamic", "binding", "structuring", "configuration", "options", "site_service", "service", "cli", "__main__")

@@ -49,6 +49,19 @@ class ParseTests(Case):
         self.assertTrue(site.logging.commands)
         self.assertEqual((PortRange(5000, 5001), 0.5), (settings.firewall_support.data_channel_port_range, settings.grace))
 
+    def test_users(self) -> None:
+        """A users file by its absolute path, which SIGHUP finds again from anywhere, and which it need not be able to read."""
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.root)
+        Path("users").write_text("# nobody\n", "ascii")
+        Path("ftp.toml").write_text("[[site]]\n", "ascii")
+        options = self.parse("--users", "users", "--config", "ftp.toml")
+        expected = Authentication(users_file=str(self.root / "users"))
+        self.assertEqual(expected, options.settings.sites[0].authentication)
+        os.chdir("/")
+        (self.root / "users").unlink()
+        self.assertEqual(expected, options.reread().sites[0].authentication)
+
     def test_firewall_support(self) -> None:
         """Addresses for everybody and for one network come by the same option; the networks that are given replace the usual ones."""
         arguments = "--external-address 10.8.0.0/16=10.8.0.1 --external-address ftp.example.org --external-address 10.9.0.0/16=vpn.example.org "
@@ -56,6 +69,12 @@ class ParseTests(Case):
         table = {"10.8.0.0/16": "10.8.0.1", "10.9.0.0/16": "vpn.example.org"}
         expected = SiteFirewallSupport("ftp.example.org", table, PortRange(6000, 6001), ["10.0.0.0/8", "::1"])
         self.assertEqual(expected, self.parse(*arguments.split()).settings.sites[0].firewall_support)
+
+    def test_proxy_from(self) -> None:
+        """Networks of load balancers, as many as there are; one that is none is refused by its option."""
+        support = self.parse("--proxy-from", "10.0.0.5", "--proxy-from", "2001:db8::/64").settings.sites[0].firewall_support
+        self.assertEqual(SiteFirewallSupport(proxy_from=["10.0.0.5/32", "2001:db8::/64"]), support)
+        self.assertTrue(self.refusal("--proxy-from", "balancer").startswith('--proxy-from "balancer": must be a network'))
 
     def test_firewall_support_over_a_file(self) -> None:
         """Only what is given replaces what the file says."""
@@ -78,7 +97,7 @@ class ParseTests(Case):
             "--grace x": '--grace "x": must be a number',
             "--grace nan": "--grace nan: must be 0 or more",
             "--passive-ports 60000-50000": '--passive-ports "60000-50000": the low end 60000 is above the high end 50000',
-            "--passive-ports 0-50000": "--passive-ports \"0-50000\": only 0-0, both ends, means the system's dynamic range",
+            "--passive-ports 0-50000": '--passive-ports "0-50000": only 0-0, both ends, means the system\'s dynamic range',
             "--auth nix:secret": "--auth: 'nix' is no kind of authentication here; there are anonymous, file, memory",
             "--no-anonymous --auth anonymous": "--no-anonymous: contradicts --auth anonymous",
             "--external-address 0.0.0.0": '--external-address "0.0.0.0": 0.0.0.0 is no address to connect to',
@@ -86,6 +105,8 @@ class ParseTests(Case):
             "--external-address a --external-address b": "--external-address b: a was given already; another one needs its network, NETWORK=ADDR",
             "--external-ports 5000": '--external-ports "5000": needs passive ports other than 0-0, and as many',
             "--internal-network 10.0.0.1/8": '--internal-network "10.0.0.1/8": must be a network',
+            "--users /does/not/exist": '--users "/does/not/exist": no such file',
+            "--users /": '--users "/": is a directory',
             "--nix": "option --nix not recognized",
             "--port": "option --port requires argument",
             "--config /does/not/exist": "/does/not/exist: no such file or directory",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import trustme
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.readme import verbs_table
+from tests.support.readme import verbs_table, verdicts_table
 from twistftp.options import Options
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -19,6 +20,10 @@ class ReadmeTests(SynchronousTestCase):
     def test_verbs(self) -> None:
         """The table of verbs is that of the declarations."""
         self.assertIn(verbs_table(), README)
+
+    def test_verdicts(self) -> None:
+        """P-TEXT-11 and others: docs/firewalls.md explains every cause for which a data connection can fail, in the words of the code."""
+        self.assertIn(verdicts_table(), (Path(__file__).parent.parent / "docs" / "firewalls.md").read_text("utf-8"))
 
     def test_options(self) -> None:
         """Each option of ours is in the README, and the README names none that there is not."""
@@ -33,7 +38,12 @@ class ReadmeTests(SynchronousTestCase):
         example = re.search(r"```toml\n(.*?)```", README, re.DOTALL)
         assert example is not None
         text = re.sub(r'(?m)^root = "[^"]*"', 'root = "."', example[1])
-        path = Path(self.mktemp())
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        issued = trustme.CA().issue_cert("localhost")
+        issued.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
+        issued.private_key_pem.write_to_path(str(folder / "key.pem"))
+        path = folder / "ftp.toml"
         path.write_text(text, encoding="utf-8")
         settings = load(str(path))
         self.assertEqual("My New FTP Site", settings.sites[0].name)

@@ -28,6 +28,7 @@ from twistftp.configuration import ConfigurationError
 from twistftp.policy.channels import DYNAMIC, PortRange
 from twistftp.policy.settings import Authentication, FirewallSupport, ServerSettings, SiteFirewallSupport, SiteSettings
 from twistftp.service import CannotStart, Server
+from twistftp.virtual_hosts import VirtualHosts
 
 ONE = SiteSettings("/srv/ftp", name="one")
 TWO = SiteSettings("/srv/two", name="two", port=2122)
@@ -41,11 +42,13 @@ class FakeSite(Factory):
 
     def __init__(self, settings: SiteSettings) -> None:
         self.settings, self.portal, self.is_stopped = settings, None, False
+        self.tls: Any = None
+        self.hosts = VirtualHosts(self)
         self.drained: Deferred[None] | None = None
         self.grace: float | None = None
 
-    def reconfigure(self, settings: SiteSettings, portal: Any = None) -> None:
-        self.settings, self.portal = settings, portal
+    def reconfigure(self, settings: SiteSettings, portal: Any = None, tls: Any = None) -> None:
+        self.settings, self.portal, self.tls = settings, portal, tls
 
     def drain(self, grace: float) -> "Deferred[None]":
         self.grace, self.drained = grace, Deferred()
@@ -170,7 +173,8 @@ class StartTests(Case):
         for authentication, words in {
             Authentication(strcred=("memory:a:b",)): "anonymous users may read; named users (memory) may read and write",
             Authentication(False, strcred=("memory:a:b", "file:x", "memory:c:d")): "named users (memory, file) may read and write",
-            Authentication(False): "nobody may log in, since anonymous access is off and there is no --auth",
+            Authentication(users_file="/etc/u", strcred=("memory:a:b",)): "anonymous users may read; named users (users file, memory) may read and write",  # noqa: E501
+            Authentication(False): "nobody may log in, for anonymous access is off and there is neither --users nor --auth",
         }.items():
             self.network.clear()
             self.started(evolve(ONE, authentication=authentication))
@@ -549,11 +553,11 @@ class TwistdTests(SynchronousTestCase):
             line = rf"\Atwistd ftpsite: twistftp: cannot listen on port {port} of 127\.0\.0\.1 [^\n]+ listens there already\n\Z"
             self.assertRegex(ended.stderr, line)
             self.assertNotIn("Traceback", ended.stdout)
+            self.assertEqual([], list(self.base.glob("*.pid")))
             daemon = run("ftpsite", "--root", "pub", "-i", "127.0.0.1", "-p", port, directory=self.base)
             self.assertEqual(1, daemon.returncode)
             self.assertIn("cannot listen on port", daemon.stderr)
             self.assertNotIn("Traceback", (self.base / "twistd.log").read_text())
-        self.assertEqual([], list(self.base.glob("*.pid")))
 
     def test_help(self) -> None:
         """``--help`` and ``--help-auth`` end well."""

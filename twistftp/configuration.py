@@ -20,8 +20,9 @@ from cattrs import ForbiddenExtraKeysError
 from twisted.internet.endpoints import serverFromString
 
 from twistftp.accounts.checkers import make_checkers
+from twistftp.accounts.user_book import load_users
 from twistftp.policy.rules import BadSetting
-from twistftp.policy.settings import ServerSettings, SiteSettings, describe_change
+from twistftp.policy.settings import Authentication, ServerSettings, SiteSettings, TLSSettings, describe_change
 from twistftp.roots import Place, expand, root_trouble
 from twistftp.structuring import Refused, Where, advice, first_fault, structure
 
@@ -37,12 +38,21 @@ OPTIONS: Mapping[tuple[str | int, ...], str] = {
     ("site", 0, "host_name"): "--host-name",
     ("site", 0, "authentication", "anonymous"): "--no-anonymous",
     ("site", 0, "authentication", "strcred"): "--auth",
+    ("site", 0, "authentication", "users_file"): "--users",
     ("site", 0, "authorization"): "--allow",
     ("site", 0, "logging", "commands"): "--log-commands",
     ("site", 0, "firewall_support", "external_address"): "--external-address",
     ("site", 0, "firewall_support", "external_addresses"): "--external-address",
     ("site", 0, "firewall_support", "external_ports"): "--external-ports",
     ("site", 0, "firewall_support", "internal_networks"): "--internal-network",
+    ("site", 0, "tls", "certificate"): "--certificate",
+    ("site", 0, "tls", "private_key"): "--private-key",
+    ("site", 0, "tls", "self_signed"): "--self-signed",
+    ("site", 0, "tls", "control_channel"): "--tls",
+    ("site", 0, "tls", "data_channel"): "--tls",
+    ("site", 0, "tls", "implicit"): "--implicit-tls",
+    ("site", 0, "tls", "session"): "--tls-session",
+    ("site", 0, "firewall_support", "proxy_from"): "--proxy-from",
     ("firewall_support", "data_channel_port_range"): "--passive-ports",
     ("server", "grace"): "--grace",
 }
@@ -80,7 +90,8 @@ def read(path: str | None, given: Mapping[Where, object] | None = None, place: P
             if site.name == other.name:
                 source.refuse(("site", number, "name"), site.name, "another site has this name; give each its own")
             if _collide(site, other):
-                source.refuse(("site", number, "port"), site.port, f"site {other.name!r} listens there already; change port or address")
+                rule = f"site {other.name!r} listens there already; change port or address, or give both host names, and the same implicit"
+                source.refuse(("site", number, "port"), site.port, rule)
     if len(ports) and all(port in {site.port for site in sites if not site.listen} for port in range(ports.low, ports.high + 1)):
         source.refuse(("firewall_support", "data_channel_port_range"), str(ports), "holds control ports alone; none is left for data")
     return evolve(settings, sites=sites)
@@ -88,7 +99,8 @@ def read(path: str | None, given: Mapping[Where, object] | None = None, place: P
 
 def _collide(one: SiteSettings, other: SiteSettings) -> bool:
     both = one.auto_start and other.auto_start and not one.listen and not other.listen
-    return both and one.port == other.port != 0 and one.address == other.address
+    is_same_host = one.host_name.lower() == other.host_name.lower() or one.tls.implicit is not other.tls.implicit
+    return both and one.port == other.port != 0 and one.address == other.address and is_same_host
 
 
 @frozen
@@ -176,7 +188,9 @@ class _Source:
             isolation = evolve(isolation, **homes)
         except BadSetting as error:  # a variable holds what none may
             self.refuse((*where, "user_isolation", error.name), error.value, error.rule)
-        return evolve(site, root=root, virtual_directory=virtual, user_isolation=isolation)
+        tls = self._with_files((*where, "tls"), site.tls, place)
+        authentication = self._with_users(where, site.authentication, place)
+        return evolve(site, root=root, virtual_directory=virtual, user_isolation=isolation, tls=tls, authentication=authentication)
 
     def _expanded(self, where: Where, text: str) -> str:
         try:
@@ -187,12 +201,55 @@ class _Source:
     def _directory(self, where: Where, text: str, place: Place) -> str:
         """The absolute path of a directory that is to be served."""
         directory = self._expanded(where, text)
-        beside = os.getcwd() if where in self.given or not self.path else os.path.dirname(os.path.abspath(self.path))
-        start = "/" if place.chroot else beside
-        directory = os.path.normpath(os.path.join(start, directory))
+        directory = os.path.normpath(os.path.join("/" if place.chroot else self._start(where), directory))
         if trouble := root_trouble(directory, place):
             self.refuse(where, text, f"{trouble}{'' if directory == text else f' ({_shown(directory)[1:-1]})'}")
         return directory
+
+    def _start(self, where: Where) -> str:
+        """Where a relative path starts: at the working directory if it was given as an option, else where the file is."""
+        return os.getcwd() if where in self.given or not self.path else os.path.dirname(os.path.abspath(self.path))
+
+    def _with_files(self, where: Where, tls: TLSSettings, place: Place) -> TLSSettings:
+        """
+        The settings with absolute paths. Certificate and key must be usable at the start; later the running server decides,
+        which may have to keep those that it read before its chroot or as another user.
+        """
+        keys = [key for key in ("certificate", "private_key", "client_ca") if getattr(tls, key)]
+        paths: dict[str, Any] = {key: os.path.normpath(os.path.join(self._start((*where, key)), expand(getattr(tls, key)))) for key in keys}
+        tls = evolve(tls, **paths)
+        if not keys or place.is_serving:
+            return tls
+        from twistftp.transport.certificates import load_authorities, load_identity
+
+        try:
+            for key in keys:
+                with open(getattr(tls, key), "rb"):
+                    pass
+            if tls.certificate:
+                load_identity(tls.certificate, tls.private_key)
+            key = "client_ca"
+            if tls.client_ca:
+                load_authorities(tls.client_ca)
+        except OSError as error:
+            self.refuse((*where, key), getattr(tls, key), (error.strerror or str(error)).lower())
+        except ValueError as error:
+            self.refuse((*where, key if key == "client_ca" and tls.client_ca else "certificate"), getattr(tls, key), str(error))
+        return tls
+
+    def _with_users(self, where: Where, authentication: Authentication, place: Place) -> Authentication:
+        """The users file by its absolute path, when it was found to be good. It is outside of any chroot."""
+        written = authentication.users_file
+        if not written:
+            return authentication
+        where = (*where, "authentication", "users_file")
+        try:
+            path = os.path.normpath(os.path.join(self._start(where), expand(written)))
+            if not place.is_serving:
+                load_users(path, authentication.is_anonymous)
+        except ValueError as error:
+            self.refuse(where, written, str(error))
+        return evolve(authentication, users_file=path)
 
 
 def _parse(path: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from twistftp.accounts.checkers import SUPPORTED, make_checkers
 from twistftp.configuration import OPTIONS, ConfigurationError, read
 from twistftp.policy.rule_text import parse_rule
 from twistftp.policy.settings import ServerSettings
+from twistftp.policy.tls import parse_policy
 from twistftp.privileges import ServingUser
 from twistftp.roots import Place
 
@@ -46,15 +47,29 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         ["host-name", None, None, "Name of the virtual host."],
         ["passive-ports", None, None, "Data channel port range, LOW-HIGH or one port N, within 1024-65535; default 0-0, the system's dynamic range."],
         ["external-ports", None, None, "The range of the same size that a port-mapping NAT shows outside, for all clients that are not internal."],
+        ["certificate", None, None, "Certificate (PEM, with its chain): turns FTPS on. Read again when it changes."],
+        ["private-key", None, None, "The certificate's private key (PEM)."],
+        ["tls", None, None, "allow (the default), require, or CONTROL/DATA: allow, require, require-credentials / allow, require, deny."],
+        ["tls-session", None, None, "Must data connections resume the control connection's TLS session: off, auto, require; default auto."],
+        ["users", None, None, "File of users with names; make it with: twistftp passwd FILE USER."],
         ["grace", None, None, "Seconds that SIGTERM lets transfers finish; default 10."],
         ["config", "c", None, "Configuration file (TOML). Options given beside it override it."],
     ]
     optFlags = [
         ["no-anonymous", None, "Refuse anonymous logins."],
+        ["self-signed", None, "Make a certificate at start, for tests and first tries; its SHA-256 fingerprint is printed."],
+        ["implicit-tls", None, "TLS from the first octet, usual on port 990."],
         ["log-commands", None, "Write each command to the log, secrets masked."],
     ]
     compData = usage.Completions(
-        optActions={"root": usage.CompleteDirs(), "config": usage.CompleteFiles("*.toml"), "interface": usage.CompleteNetInterfaces()}
+        optActions={
+            "root": usage.CompleteDirs(),
+            "certificate": usage.CompleteFiles("*.pem"),
+            "private-key": usage.CompleteFiles("*.pem"),
+            "users": usage.CompleteFiles(),
+            "config": usage.CompleteFiles("*.toml"),
+            "interface": usage.CompleteNetInterfaces(),
+        }
     )
     supportedInterfaces = SUPPORTED
     settings: ServerSettings
@@ -62,6 +77,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
     def __init__(self) -> None:
         super().__init__()
         self["listen"], self["auth"], self["external-address"], self["internal-network"] = [], [], [], []
+        self["proxy-from"] = []
         self["allow"] = []  # those of --deny, too: among all rules the order counts
 
     def opt_listen(self, endpoint: str) -> None:
@@ -87,6 +103,10 @@ class Options(usage.Options, strcred.AuthOptionMixin):
     def opt_internal_network(self, network: str) -> None:
         """Network whose clients get the local address and port, such as 10.0.0.0/8; default the private ones. May be repeated."""
         self["internal-network"].append(network)
+
+    def opt_proxy_from(self, network: str) -> None:
+        """Network of load balancers, whose connections begin with a PROXY protocol header, such as 10.0.0.5/32. May be repeated."""
+        self["proxy-from"].append(network)
 
     def opt_allow(self, rule: str) -> None:
         """Authorization rule USERS:PERMISSIONS[:/path], such as ?:read or alice,bob:read,write:/incoming. The first that matches decides."""
@@ -148,9 +168,11 @@ class Options(usage.Options, strcred.AuthOptionMixin):
 
         :raises ConfigurationError: the file cannot be used.
         """
-        root = {("site", 0, "root"): self.settings.sites[0].root} if self["root"] is not None else {}
+        root: dict[tuple[str | int, ...], object] = {("site", 0, "root"): self.settings.sites[0].root} if self["root"] is not None else {}
+        if self["users"] is not None:
+            root["site", 0, "authentication", "users_file"] = self.settings.sites[0].authentication.users_file
         # By now the process stands behind its chroot and is the serving user: "/" is the same place, seen from inside.
-        return read(self["config"], self._given() | root, Place("/" if self.place().chroot else ""))
+        return read(self["config"], self._given() | root, Place("/" if self.place().chroot else "", is_serving=True))
 
     def _given(self) -> dict[tuple[str | int, ...], object]:
         """The options that were given, by their places in the file."""
@@ -159,7 +181,10 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             value: Any = self[option[2:]] if option != "--passive-ports" else self["passive-ports"]
             if value in (None, [], 0):
                 continue
-            typed = _TYPED.get(str(place[-1]) if option == "--external-address" else option, lambda given: given)(value)
+            try:
+                typed = _TYPED.get(str(place[-1]) if option in _FILLS_TWO else option, lambda given: given)(value)
+            except ValueError as error:
+                raise usage.UsageError(f"{option} {value}: {error}") from None
             if typed is not None:
                 found[place] = typed
         return found
@@ -195,13 +220,18 @@ def _by_network(texts: list[str]) -> object:
     return {network.strip(): address.strip() for network, _, address in pairs} or None
 
 
+_FILLS_TWO = ("--external-address", "--tls")
 # How the text of an option becomes a value of the file. A text that does not stays one, and the rule refuses it.
-# One option fills two keys; it is found by their names.
+# Some options fill two keys; these are found by the keys' names.
 _TYPED: dict[str, Any] = {
     "--port": _whole,
     "--grace": _decimal,
     "--no-anonymous": lambda given: False,
     "--log-commands": bool,
+    "--self-signed": bool,
+    "--implicit-tls": bool,
+    "control_channel": lambda given: parse_policy(given)[0],
+    "data_channel": lambda given: parse_policy(given)[1],
     "external_address": _plain,
     "external_addresses": _by_network,
 }

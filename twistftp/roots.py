@@ -20,10 +20,15 @@ __all__ = ["Place", "expand", "root_trouble"]
 
 @frozen
 class Place:
-    """How the file system will look to the server: behind ``chroot``, and to ``user`` after ``--uid``."""
+    """
+    How the file system will look to the server: behind ``chroot``, and to ``user`` after ``--uid``.
+
+    ``is_serving``: this process serves already. What it read at its start it may not be able to read any more.
+    """
 
     chroot: str = ""
     user: ServingUser | None = None
+    is_serving: bool = False
 
     def outside(self, path: str) -> str:
         """The path by which this process, before its chroot, reaches ``path``."""

@@ -19,7 +19,7 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 
-from twistftp.binding import CannotBind, CannotStart, Listen, close_ports, open_ports, port_numbers, range_text
+from twistftp.binding import CannotBind, CannotStart, Listen, close_ports, has_same_binding, open_ports, port_numbers, range_text
 from twistftp.configuration import ConfigurationError
 from twistftp.dynamic import system_range
 from twistftp.options import Options
@@ -42,22 +42,41 @@ def makeService(options: Options) -> Server:
     from twistftp.accounts import realm  # noqa: F401 (build_portal wants it; behind a chroot it could not be found any more)
     from twistftp.accounts.checkers import build_portal, make_checkers
     from twistftp.accounts.homes import Homes
-    from twistftp.site import FTPSite
+    from twistftp.accounts.users import UsersFiles
+    from twistftp.accounts.users_file import BadUsersFile
+    from twistftp.site import FTPSite, own_names
     from twistftp.storage.confinement import Confinement
     from twistftp.transport import sockets
     from twistftp.transport.deadlines import Deadlines
     from twistftp.transport.dns import DNS
     from twistftp.transport.pool import PassivePool
     from twistftp.transport.source import SourcePort
+    from twistftp.transport.tls import SiteTLS
 
     # SIGHUP leaves checkers alone whose strings are as they were: some hold state, and a chroot hides their plugins.
     checkers = cache(make_checkers)
-    def make_portal(site: SiteSettings) -> Any:
-        root = Confinement(site.root)
-        homes = Homes(root, site.user_isolation, site.virtual_directory)
-        return build_portal(site.authentication, root, checkers(site.authentication.strcred), homes)
+    # Read before any chroot and as whoever starts the server; SIGHUP leaves those alone whose settings are as they were.
+    identities: dict[Any, SiteTLS] = {}
+
+    def make_tls(site: SiteSettings) -> SiteTLS | None:
+        if not site.tls.is_on:
+            return None
+        key = site.tls, tuple(own_names(site)) if site.tls.self_signed else ()
+        if key not in identities:
+            identities[key] = SiteTLS(site.tls, own_names(site))
+        return identities[key]
 
     above = getattr(options, "parent", None) or {}
+    users = UsersFiles(is_sealed=bool(above.get("chroot")))
+
+    def make_portal(site: SiteSettings) -> Any:
+        try:
+            named = [*users.checkers(site.authentication), *checkers(site.authentication.strcred)]
+        except BadUsersFile as error:
+            raise ConfigurationError(f"{site.name}: {error}") from None
+        root = Confinement(site.root)
+        return build_portal(site.authentication, root, named, Homes(root, site.user_isolation, site.virtual_directory))
+
     user, source, lookup = None, SourcePort(), DNS(reactor)
     if above.get("chroot"):
         prepare_for_chroot()
@@ -68,6 +87,9 @@ def makeService(options: Options) -> Server:
             above["uid"], above["gid"] = None, None if user else above.get("gid")
     for site in options.settings.sites:
         checkers(site.authentication.strcred)
+        make_tls(site)
+        users.checkers(site.authentication)  # the serving user may not be able to read them
+    users.begin()
     ports = options.settings.firewall_support.data_channel_port_range
     # Connections of all sites share the pool, so the most patient site decides when one counts as stalled.
     stall_timeout = max(site.limits.data_stall_timeout for site in options.settings.sites)
@@ -77,7 +99,8 @@ def makeService(options: Options) -> Server:
         options.settings,
         pool,
         make_portal=make_portal,
-        make_site=lambda site: FTPSite(site, make_portal(site), pool=pool, reactor=reactor, source=source, lookup=lookup),
+        make_site=lambda site: FTPSite(site, make_portal(site), pool=pool, reactor=reactor, source=source, lookup=lookup, tls=make_tls(site)),
+        make_tls=make_tls,
         listen=lambda port, site, address: sockets.listen(reactor, port, site, address, _BACKLOG),
         reread=options.reread if options["config"] else None,
         user=user,
@@ -98,6 +121,7 @@ class Server(MultiService):
         *,
         make_portal: Callable[[SiteSettings], Any],
         make_site: Callable[[SiteSettings], Any],
+        make_tls: Callable[[SiteSettings], Any] = lambda site: None,
         listen: Listen,
         reread: Callable[[], ServerSettings] | None = None,
         user: ServingUser | None = None,
@@ -110,7 +134,7 @@ class Server(MultiService):
         """
         super().__init__()
         self.reactor, self.settings, self.pool = reactor, settings, pool
-        self.make_portal, self.make_site = make_portal, make_site
+        self.make_portal, self.make_site, self._make_tls = make_portal, make_site, make_tls
         self._listen, self._reread, self._user, self._foreground = listen, reread, user, foreground
         self._is_bound = False
         self._handlers: dict[int, Any] = {}
@@ -122,9 +146,20 @@ class Server(MultiService):
         """
         Open the ports of a site.
 
+        Sites with host names may share them: then another site's are used, and nothing is opened.
+
         :raises CannotBind: one cannot be opened.
         """
+        for other in self.services:
+            is_other = other.site not in (None, site) and settings.host_name.lower() != other.settings.host_name.lower()
+            if is_other and other.ports and has_same_binding(settings, other.settings):
+                other.site.hosts.add(site)
+                return []
         return open_ports(self.reactor, self._listen, settings, site)
+
+    def heir(self, service: SiteService, hosts: Any) -> SiteService | None:
+        """Whoever of those that share a port (``VirtualHosts``) goes on when ``service`` leaves."""
+        return next((other for other in self.services if other is not service and other.site in hosts.sites), None)
 
     def reserve(self) -> None:
         """Keep the control ports out of the passive ports."""
@@ -216,7 +251,8 @@ class Server(MultiService):
         try:
             new = self._reread()
             portals = {site.name: self.make_portal(site) for site in new.sites}
-        except ConfigurationError as error:
+            identities = {site.name: self._make_tls(site) for site in new.sites}
+        except (ConfigurationError, OSError, ValueError) as error:
             self.log.error("SIGHUP: {error}; the old settings stay", error=error)
             return
         changes = describe_change(self.settings, new)
@@ -231,8 +267,8 @@ class Server(MultiService):
             if site is None:
                 services[was.name].disownServiceParent()  # type: ignore[union-attr]
             elif was is not None:
-                await services[was.name].reconfigure(site, portals[site.name])
+                await services[was.name].reconfigure(site, portals[site.name], identities[site.name])
             else:
                 added = SiteService(self, evolve(site, auto_start=False))
                 added.setServiceParent(self)
-                await added.reconfigure(site, portals[site.name])
+                await added.reconfigure(site, portals[site.name], identities[site.name])

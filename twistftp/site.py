@@ -6,6 +6,7 @@ Not here: listening on ports and reading configuration (``service``), the sessio
 
 from __future__ import annotations
 
+import socket
 import time
 from collections import Counter
 from typing import Any
@@ -17,11 +18,15 @@ from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.protocols.ftp import FTPFactory
 
+from twistftp.accounts.credentials import PasswordCredentials
 from twistftp.policy.channels import DYNAMIC, PortRange
 from twistftp.policy.diagnosis import Cause
 from twistftp.policy.settings import SiteSettings
 from twistftp.session.advertising import Advertising
 from twistftp.session.interpreter import ServerPI
+from twistftp.session.logon_guard import LogonGuard
+from twistftp.session.messages import Messages
+from twistftp.session.reception import Reception
 from twistftp.session.refusal import Refusal
 from twistftp.session.transcript import Transcript
 from twistftp.session.verbs.denied import denying, unknown_verbs
@@ -32,10 +37,12 @@ from twistftp.transport.dns import DNS
 from twistftp.transport.pool import PassivePool
 from twistftp.transport.resolver import Lookup, Resolver
 from twistftp.transport.source import SourcePort
+from twistftp.transport.tls import SiteTLS
+from twistftp.virtual_hosts import VirtualHosts
 from twistftp.wire.addresses import fold_address
 from twistftp.wire.replies import Reply
 
-__all__ = ["FTPSite"]
+__all__ = ["FTPSite", "own_names"]
 
 _SHUTTING_DOWN = Reply.of(421, "The server is shutting down; try again later.", closes=True)
 
@@ -53,6 +60,9 @@ class FTPSite(FTPFactory):
     :param reactor: the reactor; ``None`` means the installed one.
     :param source: what is known of the source port of active connections, when several sites share that.
     :param lookup: finds the addresses of external names; ``None`` asks DNS.
+    :param tls: certificate and key, if they were read already; ``None`` reads what ``settings.tls`` names.
+    :raises ValueError: certificate or key cannot be used.
+    :raises OSError: one of them cannot be read.
     """
 
     protocol: type[Protocol] = ServerPI  # type: ignore[assignment]  # not Twisted's own FTP
@@ -70,6 +80,7 @@ class FTPSite(FTPFactory):
         reactor: Any = None,
         source: SourcePort | None = None,
         lookup: Lookup | None = None,
+        tls: SiteTLS | None = None,
     ) -> None:
         super().__init__(portal or _own_portal(settings))
         if reactor is None:
@@ -81,11 +92,15 @@ class FTPSite(FTPFactory):
         self.pool = pool
         self.deadlines = pool.deadlines
         self.source = source or SourcePort()
+        self.tls = tls
         self.log = Logger(namespace="twistftp.site")
         self.resolver = Resolver(self.reactor, lookup or DNS(self.reactor))
         self.advertising = Advertising(self.log, lambda: self.settings, self.resolver.addresses)
         self.transcript = Transcript(self.log, settings.logging.commands)
         self.verdicts = Verdicts()
+        self.logon_guard = LogonGuard(self)
+        self.reception = Reception(self)
+        self.hosts = VirtualHosts(self)
         self.sessions: set[ServerPI] = set()
         self._per_address: Counter[str] = Counter()
         self._last_session = 0
@@ -93,15 +108,21 @@ class FTPSite(FTPFactory):
         self.settings = settings
         self.reconfigure(settings)
 
-    def reconfigure(self, settings: SiteSettings, portal: Portal | None = None) -> None:
+    def reconfigure(self, settings: SiteSettings, portal: Portal | None = None, tls: SiteTLS | None = None) -> None:
         """
         New settings, from the next command that needs them; sessions and transfers go on.
 
         :param portal: logs in those who come from now on; ``None`` keeps the present one.
+        :param tls: certificate and key as they are now; ``None`` keeps those there are, or reads what the settings name for the first time.
         """
         self.settings = settings
+        if tls is not None or (self.tls is None and settings.tls.is_on):
+            self.tls = tls or SiteTLS(settings.tls, own_names(settings))
+        if self.tls is not None:
+            self.tls.refresh()
         if portal is not None:
             self.portal = portal
+        self._proxies = settings.firewall_support.proxies or None
         self.resolver.watch(settings.firewall_support.external_names)
         self.transcript.log_commands = settings.logging.commands
         denied = settings.request_filtering.denied_verbs
@@ -113,11 +134,7 @@ class FTPSite(FTPFactory):
         for session in self.sessions:  # shorter times hold for those who are here, too, counted from now
             session.session.obey(settings)
             self.deadlines.watch(session, now + min(limits.control_channel_timeout, limits.unauthenticated_timeout))
-        messages = settings.messages
-        banner = messages.banner or ("Ready." if messages.suppress_default_banner else f"{settings.name} FTP service ready.")
-        self.banner = Reply.message(220, banner)
-        self.greeting = Reply.message(230, messages.greeting or "Logged in.")
-        self.goodbye = Reply(221, Reply.message(221, messages.exit or "Goodbye.").lines, closes=True)
+        self.messages = Messages(settings)
 
     def startFactory(self) -> None:
         """The first port of this site opens: from now on external names are kept fresh."""
@@ -127,31 +144,58 @@ class FTPSite(FTPFactory):
     def stopFactory(self) -> None:
         """The last one is closed."""
         self.resolver.stop()
+        self.logon_guard.stop()
         super().stopFactory()
 
     # -- connections ---------------------------------------------------------------------------------------------------------------------
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """
-        A session for a new connection, or a refusal.
+        A session for a new connection, or a refusal; for one of a load balancer, whoever waits to hear who its client is.
 
         Unlike ``FTPFactory``'s there is no ``ProtocolWrapper`` around it: the site counts by itself, and a wrapper would
         cost a call for each write.
         """
         peer = fold_address(getattr(addr, "host", ""))
-        refused = self._refusal(peer)
+        if self._proxies is not None and peer in self._proxies:
+            return self.reception.herald(peer, self._proxies)  # type: ignore[return-value]
+        return self.welcome(peer)
+
+    def welcome(self, peer: str) -> Protocol:
+        """A session for a client whose address is known, or a refusal."""
+        site = self.hosts.default
+        refused = site._refusal(peer)
         if refused is not None:
             return Refusal(refused, self.deadlines)
+        return ServerPI(site, site.number_session(), peer)
+
+    def number_session(self) -> int:
+        """The number of a new session."""
         self._last_session += 1
-        return ServerPI(self, self._last_session, peer)
+        return self._last_session
+
+    def receive(self, control: ServerPI) -> Reply | None:
+        """
+        A session comes from another site on the same port, whose host name its client did not mean.
+
+        :return: why not, if there is no room for it here.
+        """
+        refused = self._refusal(control.peer)
+        if refused is None:
+            control.site.disconnected(control)
+            control.site = control.session.site = self
+            control.session.identifier = self.number_session()
+            self.connected(control)
+        return refused
 
     def _refusal(self, peer: str) -> Reply | None:
         limits = self.settings.limits
         if self._drained is not None:
             return _SHUTTING_DOWN
         if limits.max_connections and len(self.sessions) >= limits.max_connections:
-            text = self.settings.messages.max_clients or f"Too many connections (limit {limits.max_connections}); try again later."
-            return Reply.message(421, text)
+            return self.messages.max_clients(None)
+        if (blocked := self.logon_guard.refusal(peer)) is not None:
+            return blocked
         if limits.max_connections_per_address and self._per_address[peer] >= limits.max_connections_per_address:
             limit = limits.max_connections_per_address
             return Reply.of(421, f"Too many connections from your address (limit {limit}); close some or try again later.")
@@ -208,6 +252,10 @@ class FTPSite(FTPFactory):
 
     # -- for the verbs -------------------------------------------------------------------------------------------------------------------
 
+    def credentials(self, name: str, password: bytes) -> PasswordCredentials:
+        """What a client gave as USER and PASS, to be put to the portal."""
+        return PasswordCredentials(name, password)
+
     def now(self) -> float:
         """Seconds since 1970, for the dates of listings."""
         return time.time()
@@ -217,11 +265,18 @@ class FTPSite(FTPFactory):
         return float(time.localtime(now).tm_gmtoff)
 
 
+def own_names(settings: SiteSettings) -> list[str]:
+    """What clients may call a site, for a certificate that is made for it."""
+    support = settings.firewall_support
+    return [settings.host_name, support.external_address, socket.gethostname(), settings.address, "localhost", "127.0.0.1", "::1"]
+
+
 def _own_portal(settings: SiteSettings) -> Portal:
     from twistftp.accounts.checkers import build_portal, make_checkers
     from twistftp.accounts.homes import Homes
+    from twistftp.accounts.users import UsersFiles
     from twistftp.storage.confinement import Confinement
 
     root = Confinement(settings.root)
-    homes = Homes(root, settings.user_isolation, settings.virtual_directory)
-    return build_portal(settings.authentication, root, make_checkers(settings.authentication.strcred), homes)
+    named = [*UsersFiles().checkers(settings.authentication), *make_checkers(settings.authentication.strcred)]
+    return build_portal(settings.authentication, root, named, Homes(root, settings.user_isolation, settings.virtual_directory))

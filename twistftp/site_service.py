@@ -31,6 +31,9 @@ class Host(Protocol):
     def open_ports(self, settings: SiteSettings, site: Any) -> list[Any]:
         """Open the ports of a site, all or none; raises CannotBind."""
 
+    def heir(self, service: SiteService, hosts: Any) -> SiteService | None:
+        """Whoever of those that share a port (``VirtualHosts``) goes on when ``service`` leaves."""
+
     def reserve(self) -> None:
         """Keep the control ports out of the passive ports."""
 
@@ -68,6 +71,9 @@ class SiteService(Service):
     def _announce(self) -> None:
         if self.site is not None:
             self.log.info("{line}", line=self.start_line())
+            if self.site.tls is not None and self.settings.tls.is_on:
+                self.log.info("{line}", line=self.tls_line())
+                self.site.tls.warn_of_expiry()
 
     def stopService(self) -> Deferred[None]:
         """Drain: listen on, so that who comes now is told 421, until the last transfer or the grace is over."""
@@ -85,21 +91,47 @@ class SiteService(Service):
     async def close(self) -> None:
         """Stop listening."""
         ports, self.ports = self.ports, []
-        await close_ports(ports)
+        hosts = self.site.hosts
+        hosts.remove(self.site)
+        await self._let_go(ports, hosts)
         self.server.reserve()
+
+    async def _let_go(self, ports: list[Any], hosts: Any) -> None:
+        """Close ports, unless other sites use them as well: then they become theirs."""
+        heir = self.server.heir(self, hosts)
+        if heir is None:
+            await close_ports(ports)
+        elif ports:
+            heir.inherit(ports)
+
+    def inherit(self, ports: list[Any]) -> None:
+        """Ports that this site has used as another's are its own from now on."""
+        for port in ports:
+            if getattr(port, "factory", None) is not None:
+                self.site.doStart()  # for the end of the port, which tells its factory
+                old, port.factory = port.factory, self.site
+                old.doStop()
+        self.ports = ports
 
     def start_line(self) -> str:
         """Who is served what, and where; the ports are those that a firewall must let through."""
         settings, passive = self.settings, self.server.settings.firewall_support.data_channel_port_range
         authentication = settings.authentication
-        kinds = ", ".join(dict.fromkeys(text.partition(":")[0] for text in authentication.strcred))
+        kinds = ", ".join(authentication.kinds)
         who = [*([("anonymous users", None)] if authentication.anonymous else []), *([(f"named users ({kinds})", "")] if kinds else [])]
-        nobody = "nobody may log in, since anonymous access is off and there is no --auth"
+        nobody = "nobody may log in, for anonymous access is off and there is neither --users nor --auth"
         access = who_may(settings.authorization, settings.groups, who, authentication.anonymous_names) if who else nobody
         place = where(settings, self.ports)
         return f"{settings.name}: serving {settings.root} on {place}; passive ports {range_text(passive)}; {access}"
 
-    async def reconfigure(self, settings: SiteSettings, portal: Any) -> None:
+    def tls_line(self) -> str:
+        """How TLS is used, and by which fingerprint the certificate is known."""
+        tls = self.settings.tls
+        kind = "a self-signed certificate" if tls.self_signed else f"the certificate {tls.certificate}"
+        way = "implicit TLS" if tls.implicit else f"AUTH TLS, control {tls.control_channel}, data {tls.data_channel}"
+        return f"{self.settings.name}: FTPS ({way}) with {kind}, SHA-256 fingerprint {self.site.tls.identity.fingerprint}"
+
+    async def reconfigure(self, settings: SiteSettings, portal: Any, tls: Any = None) -> None:
         """Take new settings; sessions and transfers go on. A port that cannot be opened leaves the old ones as they are."""
         old, self.settings = self.settings, settings
         if not (old.auto_start and settings.auto_start):
@@ -108,7 +140,7 @@ class SiteService(Service):
             elif settings.auto_start:
                 self._start_late()
             return
-        self.site.reconfigure(settings, portal)
+        self.site.reconfigure(settings, portal, tls)
         if has_same_binding(old, settings):
             return
         try:
@@ -134,6 +166,7 @@ class SiteService(Service):
         New ports first, so that there is no moment without. Where that cannot be (one port, all addresses instead of one), the
         old ones go first, and come back if the new ones cannot be had. :raises CannotBind: that is so.
         """
+        hosts = self.site.hosts
         try:
             ports, self.ports = self.server.open_ports(new, self.site), self.ports
         except CannotBind:
@@ -147,5 +180,6 @@ class SiteService(Service):
                 raise
         else:
             ports, self.ports = self.ports, ports
-            await close_ports(ports)
+            hosts.remove(self.site)
+            await self._let_go(ports, hosts)
         self.server.reserve()

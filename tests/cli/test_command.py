@@ -22,7 +22,7 @@ class CommandTests(SynchronousTestCase):
         """Help names them."""
         result = CliRunner().invoke(main, ["--help"])
         self.assertEqual(0, result.exit_code)
-        for name in ("check", "firewall"):
+        for name in ("check", "firewall", "passwd"):
             self.assertRegex(result.output, rf"(?m)^  {name} +\w")
 
     def test_usage(self) -> None:

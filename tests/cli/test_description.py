@@ -4,7 +4,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twistftp.cli.description import describe_server
 from twistftp.policy.channels import PortRange
-from twistftp.policy.settings import Authentication, FirewallSupport, Limits, ServerSettings, SiteFirewallSupport, SiteSettings
+from twistftp.policy.settings import Authentication, FileHandling, FirewallSupport, Limits, ServerSettings, SiteFirewallSupport, SiteSettings
+from twistftp.policy.tls import TLSSettings
 
 LINUX = PortRange(32768, 60999)
 
@@ -27,6 +28,7 @@ class DescriptionTests(SynchronousTestCase):
             "  serves /srv/ftp, for reading\n"
             "  listens on port 2121 of all addresses\n"
             "  anonymous users (anonymous, ftp) may read; there are no users with names\n"
+            "  TLS: none, for there is no certificate; names, passwords and files travel in clear text\n"
             "  passive mode: clients are told the address they connected to\n"
             "  passive mode: a data connection must come from the client's own address\n"
             "  active mode: connects to the client's own address alone, from port 20 where permitted, else any port\n"
@@ -50,6 +52,16 @@ class DescriptionTests(SynchronousTestCase):
         self.assertIn("clients inside (10.1.0.0/16) are", with_support(external_address="203.0.113.7", internal_networks=("10.1.0.0/16",)))
         self.assertNotIn("clients inside", with_support(external_address="203.0.113.7", internal_networks=()))
 
+    def test_tls(self) -> None:
+        """What is encrypted, by which certificate, and what that asks of clients."""
+        files = {"certificate": "/etc/c.pem", "private_key": "/etc/k.pem"}
+        text = describe(SiteSettings("/", tls=TLSSettings(**files, control_channel="require", data_channel="require", session="require")))
+        self.assertIn("TLS: nobody logs in without it; with the certificate /etc/c.pem, from version 1.2\n", text)
+        self.assertIn("data connections are always encrypted, and must resume the control connection's TLS session\n", text)
+        text = describe(SiteSettings("/", tls=TLSSettings(self_signed=True, implicit=True, client_certificates="require", client_ca="/etc/ca.pem")))
+        self.assertIn("TLS: from the first octet (implicit); with a self-signed certificate, new at each start", text)
+        self.assertIn("clients must show a certificate issued by /etc/ca.pem", text)
+
     def test_data_connections(self) -> None:
         """Whose data connections are taken and made."""
         self.assertIn("may come from the client's network (/24 in IPv4, /64 in IPv6)", with_support(match_client_address_for_pasv="24/64"))
@@ -57,10 +69,24 @@ class DescriptionTests(SynchronousTestCase):
         self.assertIn("connects to any address that a client names, from any port", with_support(match_client_address_for_port=False, active_port=0))
         self.assertIn("active mode is off", with_support(active_mode=False))
 
+    def test_balancers(self) -> None:
+        """From where connections must begin with a header."""
+        text = with_support(proxy_from=("10.0.0.5", "2001:db8::/64"))
+        self.assertIn("  connections from 10.0.0.5/32, 2001:db8::/64 must begin with a PROXY header, and are those of the clients", text)
+
+    def test_uploads(self) -> None:
+        """What becomes of them; where nobody may write, nothing."""
+        users = Authentication(strcred=("memory:a:b",))
+        text = describe(SiteSettings("/", authentication=users))
+        self.assertIn("\n  an upload that breaks leaves what was there before; a rename never replaces a file\n", text)
+        text = describe(SiteSettings("/", authentication=users, file_handling=FileHandling(True, True, True)))
+        self.assertIn("breaks stays, to be resumed, and can be fetched before it is complete; a rename may replace a file\n", text)
+        self.assertNotIn("upload", describe(SiteSettings("/")))
+
     def test_users(self) -> None:
         """Kinds of authentication are named, what may hold a password is not."""
         text = describe(SiteSettings(root="/", authentication=Authentication(anonymous=False, strcred=("memory:alice:secret",))))
-        self.assertIn("anonymous users are refused; users with names log in by memory\n", text)
+        self.assertIn("anonymous users are refused; users with names log in by memory and may write\n", text)
         self.assertNotIn("secret", text)
 
     def test_limits(self) -> None:

@@ -94,5 +94,3 @@ def start(directory: Path, *arguments: str, has_terminal: bool = False) -> Progr
 
 def _text(octets: bytes) -> str:
     return octets.decode("utf-8", "surrogateescape")
-
-

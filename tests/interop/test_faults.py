@@ -112,7 +112,6 @@ class SetUpTests(Case):
         data = self.closing(await connect(port, Data()))
         self.assertEqual("FIN", await in_time(data.closed))
 
-
     async def test_second_passive(self) -> None:
         """A second PASV ends the first: its port admits nobody, its early connection is closed; the new one works (P-DC-3)."""
         control = await log_in(self, await self.start())
@@ -529,7 +528,6 @@ class FileTests(Case):
         self.assertEqual({"big", "good", "small", "sub"}, names)
         self.assertEqual("0123456789" * 100, await self.fetch(control, "RETR good"))
 
-
     async def test_links_elsewhere(self) -> None:
         """What a link leads to outside the root, or nowhere, is missing for every verb that names it (P-PATH-4, P-SEC-20)."""
         running = await self.start()
@@ -539,7 +537,6 @@ class FileTests(Case):
         for name in ("out", "gone"):
             for verb in ("CWD", "SIZE", "MDTM", "MLST", "MLSD", "RETR"):
                 self.assertEqual(f"550 {name}: No such file or directory.", await control.ask(f"{verb} {name}"))
-
 
 
 class IPv6Tests(Case):

@@ -5,7 +5,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from twistftp.policy.channels import DYNAMIC, PortRange
-from twistftp.policy.settings import FirewallSupport, Limits, ServerSettings, SiteFirewallSupport, SiteSettings
+from twistftp.policy.settings import Authentication, FirewallSupport, Limits, ServerSettings, SiteFirewallSupport, SiteSettings
 from twistftp.policy.traps import traps
 
 LINUX = PortRange(32768, 60999)
@@ -51,6 +51,19 @@ class TrapTests(SynchronousTestCase):
         off = SiteFirewallSupport(match_client_address_for_pasv=False)
         line = self.one(ports, {"limits": Limits(max_connections=500, max_connections_per_address=10), "firewall_support": off})
         self.assertIn("10 clients in all", line)
+
+    def test_users_file_that_is_served(self) -> None:
+        """A users file in the content root can be fetched; one beside it cannot."""
+        for path in ("/srv/users", "/srv/a/b"):
+            self.assertIn("clients can fetch the hashes", self.one(DYNAMIC, {"authentication": Authentication(users_file=path)}))
+        for path in ("/srv.users", "/etc/users", ""):
+            self.assertEqual([], found(DYNAMIC, {"authentication": Authentication(users_file=path)}))
+
+    def test_everybody_is_a_balancer(self) -> None:
+        """A list of balancers in which all clients are."""
+        for network in ("0.0.0.0/0", "::/0"):
+            site = {"firewall_support": SiteFirewallSupport(proxy_from=["10.0.0.5", network])}
+            self.assertIn(f"proxy_from {network} of site 's0' is everybody", self.one(DYNAMIC, site))
 
     def test_private_external_address(self) -> None:
         """A private external address helps nobody outside; names and the per-network table are not judged."""

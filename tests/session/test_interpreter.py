@@ -214,7 +214,7 @@ class PipeliningTests(SynchronousTestCase):
                 d.passive().connect()
                 d.say("RETR binary")
             d.transport.is_stuck = True
-            d.pi.pauseProducing()
+            d.transport.producer.pauseProducing()
             d.clock.advance(1)
             for _ in range(298):
                 d.clock.advance(1)

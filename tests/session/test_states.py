@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.dialogue import Dialogue
+from twistftp.storage import digests
 
 STATES = ("N", "U", "L", "X", "P", "T")
 # rows: id, command lines, and for N U L P T the code; "q" of X is checked for all. P and T: what stays pending ("" lost, "P", "T").
@@ -32,15 +34,19 @@ MATRIX: tuple[tuple[str, tuple[str, ...], dict[str, int], str], ...] = (
     ),
     ("P-STATE-7", ("ALLO 1",), {"N": 530, "U": 530, "L": 202, "P": 202, "T": 202}, "T"),
     ("P-STATE-8", ("RETR file.txt",), {"N": 530, "U": 530, "L": 425, "P": 425, "T": 425}, ""),
-    ("P-STATE-8", ("STOR x", "APPE x"), {"N": 530, "U": 530, "L": 550, "P": 550, "T": 550}, ""),
+    ("P-STATE-8", ("STOR x", "APPE x"), {"N": 530, "U": 530, "L": 425, "P": 425, "T": 554}, ""),
     ("P-STATE-9", ("LIST", "NLST", "MLSD"), {"N": 530, "U": 530, "L": 425, "P": 425, "T": 425}, ""),
-    ("P-STATE-10", ("STOU",), {"N": 530, "U": 530, "L": 550, "P": 550, "T": 550}, ""),
-    ("P-STATE-11", ("RNTO x",), {"N": 530, "U": 530, "L": 550, "P": 550, "T": 550}, ""),
-    ("P-STATE-12", ("REST 0",), {"N": 530, "U": 530, "L": 350, "P": 350, "T": 350}, ""),
+    ("P-STATE-10", ("STOU",), {"N": 530, "U": 530, "L": 425, "P": 425, "T": 503}, ""),
+    ("P-STATE-11", ("RNTO x",), {"N": 530, "U": 530, "L": 503, "P": 250, "T": 503}, ""),
+    ("P-STATE-12", ("REST 0", "RANG 0 3"), {"N": 530, "U": 530, "L": 350, "P": 350, "T": 350}, ""),
     ("P-STATE-13", ("SIZE file.txt", "MDTM file.txt"), {"N": 530, "U": 530, "L": 213, "P": 213, "T": 213}, "T"),
     ("P-STATE-14", ("CWD pub", "CDUP", "MLST"), {"N": 530, "U": 530, "L": 250, "P": 250, "T": 250}, ""),
     ("P-STATE-14", ("PWD",), {"N": 530, "U": 530, "L": 257, "P": 257, "T": 257}, ""),
-    ("P-STATE-14", ("MKD x", "RMD x", "DELE x", "RNFR x", "MFMT x"), {"N": 530, "U": 530, "L": 550, "P": 550, "T": 550}, ""),
+    ("P-STATE-14", ("MKD x",), {"N": 530, "U": 530, "L": 257, "P": 257, "T": 257}, ""),
+    ("P-STATE-14", ("RMD void", "DELE binary"), {"N": 530, "U": 530, "L": 250, "P": 250, "T": 250}, ""),
+    ("P-STATE-14", ("RNFR file.txt",), {"N": 530, "U": 530, "L": 350, "P": 350, "T": 350}, "P"),
+    ("P-STATE-14", ("HASH file.txt", "MFMT 20240101000000 file.txt"), {"N": 530, "U": 530, "L": 213, "P": 213, "T": 213}, ""),
+    ("P-STATE-14", ("SITE CHMOD 644 file.txt",), {"N": 530, "U": 530, "L": 200, "P": 200, "T": 200}, ""),
     ("P-STATE-14", ("SITE HELP",), {"N": 530, "U": 530, "L": 214, "P": 214, "T": 214}, ""),
     ("P-STATE-15", ("ABOR",), {"N": 226, "U": 226, "L": 226, "P": 226, "T": 226}, ""),
     ("P-STATE-16", ("STAT",), {"N": 530, "U": 530, "L": 211, "P": 211, "T": 211}, "PT"),
@@ -51,13 +57,14 @@ MATRIX: tuple[tuple[str, tuple[str, ...], dict[str, int], str], ...] = (
 
 def in_state(case: Any, state: str) -> Dialogue:
     """A dialogue that has come to a state."""
-    d = Dialogue(case)
+    d = Dialogue(case, writable=True)
+    case.patch(digests, "in_thread", lambda function, *arguments: succeed(function(*arguments)))
     if state == "U":
         d.say("USER ftp")
     elif state != "N":
         d.login()
     if state == "P":
-        d.session.rename_from = ("x",)
+        d.session.rename_from = ("empty",)
     elif state == "T":
         d.say("REST 5")
     elif state == "X":

@@ -21,6 +21,7 @@ from twistftp.session.verbs.table import VERBS
 from twistftp.storage import failures as storage
 from twistftp.transport.interfaces import DataConnectionFailed, ShortFile
 from twistftp.wire.entries import DEFAULT_FACTS
+from twistftp.wire.replies import Reply
 from twistftp.wire.states import Keeps, Login
 
 
@@ -100,7 +101,7 @@ class DispatchTests(SynchronousTestCase):
 
 class FailureTests(SynchronousTestCase):
     def test_table(self) -> None:
-        """P-TEXT-16, P-TEXT-17, P-TEXT-19, P-TEXT-24, P-TEXT-32, P-GEN-6: each failure has one code and its key words."""
+        """P-TEXT-16, P-TEXT-17, P-TEXT-19, P-TEXT-23, P-TEXT-24, P-TEXT-32, P-GEN-6: each failure has one code and its key words."""
         for error, reply in (
             (storage.NotFound(), "550 p: No such file or directory."),
             (storage.PermissionDenied(), "550 p: Permission denied."),
@@ -109,7 +110,14 @@ class FailureTests(SynchronousTestCase):
             (storage.NotAPlainFile(), "550 p: Not a plain file."),
             (storage.ObjectExists(), "550 p: File already exists."),
             (storage.DirectoryNotEmpty(), "550 p: Directory not empty."),
-            (storage.NameNotAllowed(), "553 p: Name not allowed."),
+            (storage.NameNotAllowed("it is a directory"), "553 p: Name not allowed: it is a directory."),
+            (storage.Occupied(), "553 p: There is a file or directory of this name already."),
+            (storage.OtherFileSystem(), "550 p: It cannot be moved to another file system; copy it."),
+            (storage.Busy(), "450 p: The file is being uploaded; try again later."),
+            (storage.DiskFull(), "452 Insufficient storage space: the disk is full."),
+            (storage.QuotaExceeded(), "552 Exceeded storage allocation: your quota on this disk is used up."),
+            (storage.BeyondRange(), "552 More octets came than RANG has announced."),
+            (storage.WriteFailed("Input/output error"), "451 Local error while writing: Input/output error."),
             (storage.ReadFailed("Stale file handle"), "451 Local error while reading: Stale file handle."),
             (ShortFile(), "451 Local error while reading: the file became shorter while it was sent."),
             (DataConnectionFailed(Verdict(Cause.LOST, octets=5)), "426 Data connection lost after 5 bytes."),
@@ -173,10 +181,10 @@ class TransferTests(SynchronousTestCase):
     def test_abort_before_and_while_waiting(self) -> None:
         """P-ABOR-2, P-DX-10: whether the client is waited for yet or not, it ends with what ended it."""
         self.transfer.abort(Cause.ABORTED)
-        failure = self.failureResultOf(Deferred.fromCoroutine(self.transfer.connected()), DataConnectionFailed)
+        failure = self.failureResultOf(Deferred.fromCoroutine(self.transfer.connected(Reply.of(150, "Opening."))), DataConnectionFailed)
         self.assertEqual(Cause.ABORTED, failure.value.verdict.cause)
         self.setUp()
-        waiting = Deferred.fromCoroutine(self.transfer.connected())
+        waiting = Deferred.fromCoroutine(self.transfer.connected(Reply.of(150, "Opening.")))
         self.transfer.abort(Cause.CLOSING)
         self.transfer.abort(Cause.ABORTED)
         self.assertEqual(Cause.CLOSING, self.failureResultOf(waiting, DataConnectionFailed).value.verdict.cause)

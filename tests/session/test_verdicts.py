@@ -10,8 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.dialogue import Dialogue, FakePort
 from twistftp.policy.channels import PortRange
 from twistftp.policy.diagnosis import Cause, Verdict
+from twistftp.policy.settings import SiteFirewallSupport
 from twistftp.session.verbs import data_ports
-from twistftp.session.verdicts import SUSPICIOUS, Verdicts
+from twistftp.session.verdicts import SUSPICIOUS, Verdicts, failed
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.interfaces import DataConnectionFailed
 from twistftp.transport.leases import SOON
@@ -209,6 +210,36 @@ class WhyTests(SynchronousTestCase):
         inside.say("LIST")
         self.d.pool.leases[-1].never_comes()
         self.assertNotIn("private", inside.hear()[0])
+
+    def test_mapped_ports(self) -> None:
+        """P-TEXT-11, P-PB-12: behind a port-mapping NAT the ports are those that the client was shown; a client inside was shown the others."""
+        support = SiteFirewallSupport(external_address="203.0.113.7", external_ports=PortRange(60000, 60100))
+        self.d = Dialogue(self, peer="198.51.100.9", host="10.0.0.5", firewall_support=support)
+        inside = self.d.another(peer="10.0.0.9", host="10.0.0.5")
+        for client, base in ((self.d, 60000), (inside, 50000)):
+            client.login()
+            for verb in ("PASV", "EPSV"):
+                self.assertEqual([227 if verb == "PASV" else 229], client.codes(verb))
+                lease = self.d.pool.leases[-1]
+                client.say("LIST")
+                lease.never_comes()
+                (reply,) = client.hear()
+                port = base + lease.port - 50000
+                self.assertIn(f"425 No connection reached port {port} within", reply)
+                self.assertIn(f"open TCP {base}-{base + 100} to this server", reply)
+                why = client.say("SITE WHY")[0]
+                self.assertIn(f" Open TCP {base}-{base + 100} to this server in its firewall", why)
+                self.assertNotIn(str(110_000 - base), why)
+
+    def test_mapped_ports_of_others(self) -> None:
+        """The same where a stranger came, or a filter is suspected."""
+        support = SiteFirewallSupport(external_address="203.0.113.7", external_ports=PortRange(60000, 60100))
+        self.d = Dialogue(self, peer="198.51.100.9", host="10.0.0.5", firewall_support=support)
+        self.d.login()
+        for cause in (Cause.FOREIGN_PEER, Cause.FILTER_SUSPECTED):
+            self.d.say("PASV")
+            verdict = Verdict(cause, port=50007, range="50000-50100", address="192.0.2.1", by="PASV", instead="EPSV")
+            self.assertIn("port 60007 ", failed(self.d.session, verdict).text)
 
     def test_rein(self) -> None:
         """P-REIN-1: the next user begins afresh."""

@@ -23,11 +23,13 @@ from tests.support.memory import CountingRealm, MemoryStore, portal_of
 from twistftp.policy.channels import PortRange
 from twistftp.policy.diagnosis import Cause, Verdict
 from twistftp.policy.matching import EXACT, PeerMatch
+from twistftp.policy.proxying import NOBODY, Proxies
 from twistftp.policy.settings import SiteSettings
 from twistftp.session.verbs import data_ports
 from twistftp.site import FTPSite
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.interfaces import DataConnectionFailed, IDataConnection, IDataPort, ShortFile
+from twistftp.transport.tls_session import Neighbours
 
 __all__ = ["TREE", "Client", "ControlTransport", "Dialogue", "FakeConnection", "FakePool", "FakePort", "TurningClock", "replies_of"]
 
@@ -180,6 +182,7 @@ class FakeConnection:
     """
 
     is_slow = False
+    is_private = False
     chunk = 16
 
     def __init__(self, peer: tuple[str, int]) -> None:
@@ -187,6 +190,9 @@ class FakeConnection:
         self.octets = 0
         self.received = b""
         self.is_reset = self.is_finished = self.is_closed = False
+        self.is_received = False
+        self.sink: Any = None
+        self._early: list[bytes] = []
         self._read: Any = None
         self._result: Deferred[None] | None = None
         self._error: BaseException | None = None
@@ -207,6 +213,45 @@ class FakeConnection:
 
     def send(self, source: Any) -> Any:
         return self._start(source.read)
+
+    def receive(self, sink: Any) -> Any:
+        """What the client sends with ``give`` goes to the sink, up to its ``end``."""
+        if self._error is not None:
+            raise self._error
+        self._read, self.sink = True, sink
+        self._result = result = Deferred(lambda _: self.abort(Cause.ABORTED))
+        early, self._early = self._early, []
+        for data in early:
+            self._deliver(data)
+        return result
+
+    def give(self, data: bytes) -> None:
+        """The client sends octets."""
+        if self.sink is None:
+            self._early.append(data)
+        else:
+            self._deliver(data)
+
+    def end(self) -> None:
+        """The client's FIN, behind its octets."""
+        self.give(b"")
+
+    def _deliver(self, data: bytes) -> None:
+        if self._error is not None or self._result is None:
+            return
+        if not data:
+            result, self._result, self.is_received = self._result, None, True
+            if result is not None:
+                result.callback(None)
+            return
+        self.octets += len(data)
+        try:
+            stored = self.sink.write(data)
+        except Exception as error:
+            self._end(error)
+            return
+        if stored is not None:
+            stored.addErrback(lambda failure: self._end(failure.value))
 
     def _start(self, read: Any) -> Any:
         if self._error is not None:
@@ -270,10 +315,12 @@ class FakeConnection:
         self._end(DataConnectionFailed(Verdict(Cause.STALLED, seconds=300, octets=self.octets)))
 
     def abort(self, cause: Cause) -> None:
+        if self.is_received:
+            return
         self._end(DataConnectionFailed(Verdict(cause, octets=self.octets)))
 
     def close(self) -> None:
-        if self._read is None:
+        if self._read is None or self.is_received:
             self.is_closed = True
 
 
@@ -362,8 +409,9 @@ class FakePool:
         self.is_slow = False
         self.trims = 0
         self.ports = PortRange(50000, 50100)
+        self.neighbours = Neighbours()
 
-    def lease(self, interface: str, client: str, match: PeerMatch = EXACT) -> Any:
+    def lease(self, interface: str, client: str, match: PeerMatch = EXACT, proxies: Proxies = NOBODY, tls: Any = None) -> Any:
         self.asked.append((interface, client))
         self.match = match
         if self.failing is not None:
@@ -430,6 +478,14 @@ class Client:
         """Log in; the replies."""
         return self.say(f"USER {user}", f"PASS {password}")
 
+    def put(self, line: str, *pieces: bytes) -> list[str]:
+        """An upload from PASV to its end; its replies."""
+        connection = self.passive().connect()
+        for piece in pieces:
+            connection.give(piece)
+        connection.end()
+        return self.say(line)
+
     def passive(self) -> FakePort:
         """Set up a passive data port."""
         code = self.codes("PASV" if ":" not in self.transport._host else "EPSV")
@@ -471,12 +527,13 @@ class Dialogue(Client):
         peer: str = "192.0.2.9",
         host: str = "192.0.2.1",
         is_merging: bool = False,
+        writable: bool = False,
         **settings: Any,
     ) -> None:
         self.clock = TurningClock()
         self.deadlines = Deadlines(self.clock)
         self.pool = FakePool(self.deadlines)
-        self.store = MemoryStore(TREE if tree is None else tree)
+        self.store = MemoryStore(TREE if tree is None else tree, writable)
         self.realm = CountingRealm(self.store)
         self.settings = SiteSettings(root="/srv/ftp", **settings)
         self.site = FTPSite(self.settings, portal or portal_of(self.realm), pool=self.pool, reactor=self.clock)  # type: ignore[arg-type]

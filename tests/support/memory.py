@@ -19,8 +19,19 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tests.support.trees import Link
-from twistftp.storage.failures import IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadFailed
-from twistftp.storage.interfaces import IFileStore, IListing, IOpenFile
+from twistftp.storage.failures import (
+    Busy,
+    DirectoryNotEmpty,
+    IsADirectory,
+    NameNotAllowed,
+    NotADirectory,
+    NotFound,
+    ObjectExists,
+    Occupied,
+    PermissionDenied,
+    ReadFailed,
+)
+from twistftp.storage.interfaces import IFileStore, IListing, IOpenFile, IUpload
 from twistftp.wire.entries import ALL_FACTS, Entry
 
 __all__ = ["MODIFIED", "CountingRealm", "MemoryStore", "portal_of"]
@@ -38,11 +49,18 @@ class MemoryStore:
     after ``good_octets``. With ``is_slow`` every answer is a Deferred, kept in ``waiting`` until ``release``.
     """
 
-    restartable = True
+    restartable = appendable = changes_times = changes_modes = True
     facts = frozenset(ALL_FACTS)
 
-    def __init__(self, tree: Mapping[str, Any]) -> None:
-        self.tree = tree
+    def __init__(self, tree: Mapping[str, Any], writable: bool = False) -> None:
+        self.tree = _copy(tree)
+        self.writable = writable
+        self.free: int | None = 10**6
+        self.busy: set[tuple[str, ...]] = set()
+        self.arriving: dict[tuple[str, ...], bytes] = {}
+        self.modes: dict[tuple[str, ...], int] = {}
+        self.upload_error: Exception | None = None  # what storing more than ``good_octets`` raises
+        self.finish_error: Exception | None = None
         self.denied: set[tuple[str, ...]] = set()
         self.failing: dict[tuple[str, ...], Exception] = {}
         self.good_octets = 0
@@ -83,6 +101,82 @@ class MemoryStore:
 
     def open_file(self, path: tuple[str, ...]) -> Any:
         return self.answer(self._open_file, path)
+
+    def read_upload(self, path: tuple[str, ...]) -> Any:
+        return _File(self, path, self.arriving[path]) if path in self.arriving else None
+
+    def open_upload(self, path: tuple[str, ...], *, offset: int | None = 0, in_place: bool = False, is_part: bool = False) -> Any:
+        return self.answer(self._open_upload, path, offset, in_place, is_part)
+
+    def open_unique(self, path: tuple[str, ...], *, in_place: bool = False) -> Any:
+        return self.answer(self._open_upload, path, 0, in_place, False)
+
+    def make_directory(self, path: tuple[str, ...]) -> Any:
+        return self.answer(self._make_directory, path)
+
+    def remove_directory(self, path: tuple[str, ...]) -> Any:
+        return self.answer(self._remove, path, True)
+
+    def remove_file(self, path: tuple[str, ...]) -> Any:
+        return self.answer(self._remove, path, False)
+
+    def move(self, path: tuple[str, ...], to: tuple[str, ...], *, replace: bool) -> Any:
+        return self.answer(self._move, path, to, replace)
+
+    def set_modified(self, path: tuple[str, ...], seconds: float) -> Any:
+        self.node(path)
+        self.modified[path] = seconds
+
+    def set_mode(self, path: tuple[str, ...], mode: int) -> Any:
+        self.node(path)
+        self.modes[path] = mode
+
+    def free_space(self, path: tuple[str, ...]) -> Any:
+        return self.answer(lambda: self.free)
+
+    def _parent(self, path: tuple[str, ...]) -> Any:
+        if not path or path in self.denied:
+            raise PermissionDenied
+        parent = self.node(path[:-1])
+        if not isinstance(parent, dict):
+            raise NotADirectory
+        return parent
+
+    def _open_upload(self, path: tuple[str, ...], offset: int | None, in_place: bool, is_part: bool) -> Any:
+        parent = self._parent(path)
+        if path in self.busy:
+            raise Busy
+        old = parent.get(path[-1])
+        if isinstance(old, Mapping):
+            raise NameNotAllowed("it is a directory")
+        if offset and old is None:
+            raise NotFound
+        return _Upload(self, path, parent, old, offset, in_place, is_part)
+
+    def _make_directory(self, path: tuple[str, ...]) -> None:
+        parent = self._parent(path)
+        if path[-1] in parent:
+            raise ObjectExists
+        parent[path[-1]] = {}
+
+    def _remove(self, path: tuple[str, ...], is_directory: bool) -> None:
+        parent = self._parent(path)
+        node = self.node(path, follow=False)
+        if isinstance(node, Mapping) != is_directory:
+            raise NotADirectory if is_directory else IsADirectory
+        if is_directory and node:
+            raise DirectoryNotEmpty
+        if path in self.busy:
+            raise Busy
+        del parent[path[-1]]
+
+    def _move(self, path: tuple[str, ...], to: tuple[str, ...], replace: bool) -> None:
+        node = self.node(path, follow=False)
+        source, target = self._parent(path), self._parent(to)
+        if to[-1] in target and not (replace and isinstance(target[to[-1]], bytes)):
+            raise Occupied
+        del source[path[-1]]
+        target[to[-1]] = node
 
     def node(self, path: tuple[str, ...], follow: bool = True) -> Any:
         """What lies there."""
@@ -141,6 +235,11 @@ class MemoryStore:
         return _File(self, path, node)
 
 
+def _copy(tree: Any) -> Any:
+    """A tree that may be changed."""
+    return {name: _copy(node) for name, node in tree.items()} if isinstance(tree, Mapping) else tree
+
+
 class _Closeable:
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
@@ -167,6 +266,57 @@ class _Listing(_Closeable):
         return batch
 
 
+@implementer(IUpload)
+class _Upload(_Closeable):
+    takes_pipes = False
+
+    def __init__(self, store: MemoryStore, path: Any, parent: Any, old: bytes | None, offset: int | None, in_place: bool, is_part: bool) -> None:
+        super().__init__(store)
+        self.path, self.parent, self.old, self.in_place, self.is_part = path, parent, old or b"", in_place, is_part
+        self.offset = len(self.old) if offset is None else offset
+        self.content = b""
+        self.octets = 0
+        self.is_over = False
+
+    def _whole(self) -> bytes:
+        tail = self.old[self.offset + len(self.content) :] if self.is_part else b""
+        return self.old[: self.offset] + self.content + tail
+
+    def write(self, data: bytes) -> Any:
+        return self.store.answer(self._write, data)
+
+    def _write(self, data: bytes) -> None:
+        if self.store.upload_error is not None and len(self.content) + len(data) > self.store.good_octets:
+            raise self.store.upload_error
+        self.content += data
+        self.octets += len(data)
+        self.store.arriving[self.path] = self.content
+        if self.in_place:
+            self.parent[self.path[-1]] = self._whole()
+
+    def take(self, pipe: int, count: int) -> Any:
+        raise AssertionError("it takes no pipes")
+
+    def finish(self) -> Any:
+        self.is_over = True
+        return self.store.answer(self._finish)
+
+    def _finish(self) -> None:
+        self.store.arriving.pop(self.path, None)
+        self.close()
+        if self.store.finish_error is not None:
+            raise self.store.finish_error
+        self.parent[self.path[-1]] = self._whole()
+
+    def abandon(self) -> int | None:
+        if self.is_over:
+            return None
+        self.is_over = True
+        self.store.arriving.pop(self.path, None)
+        self.close()
+        return self.offset + self.octets if self.in_place else None
+
+
 @implementer(IOpenFile)
 class _File(_Closeable):
     descriptor = None
@@ -174,6 +324,7 @@ class _File(_Closeable):
     def __init__(self, store: MemoryStore, path: tuple[str, ...], content: bytes) -> None:
         super().__init__(store)
         self.path, self.content, self.size = path, content, len(content)
+        self.is_being_uploaded = path in store.busy
 
     def read_at(self, offset: int, count: int) -> Any:
         return self.store.answer(self._read, offset, count)
@@ -184,6 +335,8 @@ class _File(_Closeable):
             if offset >= self.store.good_octets:
                 raise error
             count = min(count, self.store.good_octets - offset)
+        if self.path in self.store.arriving:
+            return self.content[offset : offset + count]
         node = self.store.node(self.path)  # as it is now: somebody may have cut it
         return bytes(node[offset : offset + count])
 
@@ -202,7 +355,7 @@ class CountingRealm:
         self.avatar = avatar
         self.logins: list[Any] = []
         self.logouts = 0
-        self.raising: Exception | None = None
+        self.raising: BaseException | None = None
 
     def requestAvatar(self, avatarId: Any, mind: Any, *interfaces: Any) -> Any:
         if self.raising is not None:

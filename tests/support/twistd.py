@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -47,15 +48,19 @@ def run(*arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:
 
 
 class Twistd:
-    """A ``twistd -n`` that runs until the end of the ``with`` block; ``lines`` are those of its log read so far."""
+    """
+    A ``twistd -n`` that runs until the end of the ``with`` block; ``lines`` are those of its log read so far.
 
-    def __init__(self, *arguments: str, directory: Path) -> None:
-        self._arguments, self._directory = arguments, directory
+    :param by: a command that starts the command behind it, such as ``env``.
+    """
+
+    def __init__(self, *arguments: str, directory: Path, by: Sequence[str] = ()) -> None:
+        self._arguments, self._directory, self._by = arguments, directory, by
         self.lines: list[str] = []
 
     def __enter__(self) -> Twistd:
         self.process = subprocess.Popen(
-            command("-n", "--pidfile=", *self._arguments),
+            [*self._by, *command("-n", "--pidfile=", *self._arguments)],
             cwd=self._directory,
             env=environment(),
             stdin=subprocess.DEVNULL,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 
 from twisted.internet import reactor
-from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks, maybeDeferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, inlineCallbacks, maybeDeferred, succeed
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
@@ -139,6 +140,66 @@ class SendFileTests(DataCase):
         octets = yield client.fin
         self.assertEqual(content, octets)
         self.assertLessEqual(max(count for _, count in file.reads), 1 << 18)
+
+    @inlineCallbacks
+    def test_small_and_slow(self):
+        """A small file that comes later, whole or cut into pieces, is read once and sent then."""
+
+        class Slow(MemoryFile):
+            def read_at(self, offset, count):
+                later = Deferred()
+                reactor.callLater(0, later.callback, super().read_at(offset, min(count, 600)))
+                return later
+
+        for content, reads in ((b"x" * 600, [(0, 600)]), (b"x" * 1000, [(0, 600), (600, 400)])):
+            file = Slow(content)
+            client, connection = yield self.pair()
+            yield connection.send_file(file, 0, len(content))
+            octets = yield client.fin
+            self.assertEqual((content, reads), (octets, file.reads))
+            self.assertEqual(len(content), connection.octets)
+
+    @inlineCallbacks
+    def test_small_and_broken(self):
+        """A small file that cannot be read: the error as it is, at once or later, and a reset for the client (P-DX-7)."""
+        for outcome in (lambda error: fail(error), lambda error: maybeDeferred(lambda: pause().addCallback(lambda _: fail(error)))):
+            file = MemoryFile(b"x" * 10)
+            file.read_at = lambda offset, count, outcome=outcome: outcome(ValueError("bad sector"))
+            client, connection = yield self.pair()
+            yield self.assertFailure(maybeDeferred(connection.send_file, file, 0, 10), ValueError)
+            reason = yield client.ended
+            self.assertIsInstance(reason, ConnectionLost)
+
+    @inlineCallbacks
+    def small_to_a_busy_client(self):
+        """A file that is sent in one piece and finds the socket's buffers too small for it."""
+        client, connection = yield self.pair()
+        client.transport.pauseProducing()
+        shrink_buffers(connection._transport.getHandle())
+        client.transport.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        content = os.urandom(1 << 16)
+        sent = connection.send_file(self.file(content), 0, len(content))
+        self.assertNoResult(sent)
+        return client, connection, content, sent
+
+    @inlineCallbacks
+    def test_small_but_too_much(self):
+        """What the kernel does not take at once goes out later, the FIN behind it, and only then is it sent (P-DX-1)."""
+        client, _, content, sent = yield self.small_to_a_busy_client()
+        client.transport.resumeProducing()
+        yield sent
+        octets = yield client.fin
+        self.assertEqual(content, octets)
+
+    @inlineCallbacks
+    def test_small_is_aborted(self):
+        """ABOR while the rest of a small file waits for the client: a reset (P-DX-9)."""
+        client, connection, _, sent = yield self.small_to_a_busy_client()
+        connection.abort(Cause.ABORTED)
+        yield sent.addErrback(self.verdict(Cause.ABORTED))
+        client.transport.resumeProducing()
+        reason = yield client.ended
+        self.assertIsInstance(reason, ConnectionLost)
 
     @inlineCallbacks
     def test_sendfile_does_not_apply(self):

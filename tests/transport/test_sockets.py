@@ -15,7 +15,7 @@ from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from tests.support.transports import DataClient, dial
-from twistftp.transport.directio import DirectIO
+from twistftp.transport.directio import CLOSED, DirectIO
 from twistftp.transport.sockets import DataPort, DirectPort, connect, listen, tune_control, tune_data, was_reset
 
 
@@ -250,6 +250,21 @@ class PortTests(SocketTestCase):
         while not server.told:
             yield pause()
         self.assertEqual([b"early"], server.told)
+
+    @inlineCallbacks
+    def test_data_connection_of_one_turn(self):
+        """A data connection that ends before the reactor has watched it is closed with FIN, told so once, and leaves no trace (P-DX-2)."""
+        client, server = yield self.pair(DataPort)
+        transport = server.transport
+        transport.write_more(b"all")
+        self.assertTrue(transport.finish())
+        transport.connectionLost(CLOSED)
+        transport.connectionLost(CLOSED)
+        self.assertIsInstance(self.successResultOf(server.ended), ConnectionDone)
+        self.assertFalse(transport.connected)
+        self.assertNotIn(transport, reactor.getReaders() + reactor.getWriters())
+        reason = yield client.ended
+        self.assertEqual((ConnectionDone, b"all"), (type(reason), client.octets))
 
     @inlineCallbacks
     def test_refused_is_reset(self):

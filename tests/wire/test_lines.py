@@ -136,6 +136,31 @@ class CutTests(SynchronousTestCase):
                 self.assertEqual(read([data], 20), read(octets_of(data), 20), (before, command))
 
 
+class WholeLineTests(SynchronousTestCase):
+    """One line at a glance."""
+
+    def test_taken(self) -> None:
+        """What nearly every command comes as is a line without being fed (P-LINE-1)."""
+        for data in (b"NOOP\r\n", b"NOOP\n", b"\r\n", b"RETR b\xc3\xbc cher\r\n", b"a\rb\r\r\n"):
+            self.assertEqual([LineSplitter().whole_line(data)], read([data])[0])
+
+    def test_not_taken(self) -> None:
+        """Not with what was fed before, without an end, of several lines, or with octets that need a second look."""
+        not_one = (b"", b"NOOP", b"NOOP\r", b"NOOP\r\nNOOP\r\n", b"NOOP\r\nN", b"\n\n")
+        for data in (*not_one, b"a\0b\n", b"a\xffb\n", b"\xf2ABOR\r\n", b"x" * 8192 + b"\n"):
+            self.assertIs(None, LineSplitter().whole_line(data))
+        splitter = LineSplitter()
+        splitter.feed(b"NO")
+        self.assertIs(None, splitter.whole_line(b"OP\r\n"))
+
+    @given(_STREAMS, st.integers(1, 12))
+    def test_as_if_fed(self, data: bytes, limit: int) -> None:
+        """A line that is taken so is the one that is cut off after feeding."""
+        line = LineSplitter(limit).whole_line(data)
+        if line is not None:
+            self.assertEqual(([line], b""), read([data], limit))
+
+
 class LimitTests(SynchronousTestCase):
     """Over-long lines, and what never becomes a line."""
 

@@ -10,15 +10,19 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 from twisted.cred import strcred
 from twisted.cred.checkers import AllowAnonymousAccess, FilePasswordDB, ICredentialsChecker
 from twisted.cred.credentials import IAnonymous, IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import Portal
-from twisted.internet.defer import Deferred, inlineCallbacks, maybeDeferred
+from twisted.internet.defer import Deferred, fail, inlineCallbacks, maybeDeferred, succeed
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from twistftp.accounts.credentials import PasswordCredentials
+from twistftp.credentials import IClientCertificate
 from twistftp.policy.settings import Authentication
 
 if TYPE_CHECKING:
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
     from twistftp.accounts.homes import Homes
     from twistftp.storage.confinement import Confinement
 
-__all__ = ["SUPPORTED", "FirstOf", "build_portal", "make_checkers"]
+__all__ = ["SUPPORTED", "CertificateChecker", "FirstOf", "build_portal", "make_checkers"]
 
 # What an FTP client can send: USER and PASS, or the anonymous user's name.
 SUPPORTED = (IUsernamePassword, IAnonymous)
@@ -36,7 +40,7 @@ SUPPORTED = (IUsernamePassword, IAnonymous)
 @implementer(ICredentialsChecker)
 class FirstOf:
     """
-    Several checkers as one: each is asked in turn until one accepts.
+    Several checkers as one: each is asked in turn until one accepts, in the form (text or octets) that it takes.
 
     ``Portal.registerChecker`` keeps one checker for each kind of credentials, so a second ``--auth`` would replace the first.
     """
@@ -58,15 +62,39 @@ class FirstOf:
             if not any(kind.providedBy(credentials) for kind in checker.credentialInterfaces):
                 continue
             try:
+                if isinstance(credentials, PasswordCredentials):
+                    return (yield Deferred.fromCoroutine(credentials.afresh().put_to(checker.requestAvatarId)))
                 return (yield maybeDeferred(checker.requestAvatarId, credentials))
             except UnauthorizedLogin:
                 pass
             except Exception:
                 # A broken backend must not lock out the users of the others.
                 trouble = trouble or Failure()
+            if isinstance(credentials, PasswordCredentials) and credentials.withdrawal.is_made:
+                break  # nobody waits for the others' answers
         if trouble is not None:
             trouble.raiseException()
         raise UnauthorizedLogin()
+
+
+@implementer(ICredentialsChecker)
+class CertificateChecker:
+    """Believes the certificate: who is logged in is whom its subject or one of its alternative names names (PROTOCOL P-TLS-7)."""
+
+    credentialInterfaces = (IClientCertificate,)
+
+    def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
+        """The user's name, if it stands in the certificate; else the Deferred fails with ``UnauthorizedLogin``."""
+        return succeed(credentials.username) if credentials.username in _names(credentials.certificate) else fail(UnauthorizedLogin())
+
+
+def _names(certificate: x509.Certificate) -> set[object]:
+    names = {one.value for one in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)}
+    try:
+        others = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return set(names)
+    return {*names, *others.get_values_for_type(x509.RFC822Name), *others.get_values_for_type(x509.DNSName)}
 
 
 def make_checkers(descriptions: Iterable[str]) -> list[Any]:
@@ -119,4 +147,5 @@ def build_portal(
         able = [checker for checker in checkers if kind in checker.credentialInterfaces]
         if able and (authentication.anonymous or kind is not IAnonymous):
             portal.registerChecker(able[0] if len(able) == 1 else FirstOf(able), kind)
+    portal.registerChecker(CertificateChecker())
     return portal

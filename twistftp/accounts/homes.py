@@ -58,13 +58,13 @@ class Homes:
         """
         found = self.find(user)
         account = _ANONYMOUS if user is None and not found.start else Account(user, found.start)
-        shell = FilesystemShell(found.confinement, account=account)
+        shell = FilesystemShell(found.confinement, account=account, writable=True)
         if not self._mounts:
             return shell
         return self._overlay(shell, account)
 
     def _overlay(self, base: FilesystemShell, account: Account | None = None) -> OverlayShell:
-        return OverlayShell(base, {path: FilesystemShell(confinement) for path, confinement in self._mounts.items()}, account)
+        return OverlayShell(base, {path: FilesystemShell(confinement, writable=True) for path, confinement in self._mounts.items()}, account)
 
     def find(self, user: str | None) -> Found:
         """Where a user's files are. :raises HomeRefused: as :meth:`shell`."""

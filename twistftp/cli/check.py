@@ -6,14 +6,19 @@ Not here: the rules of the values (``configuration``), the traps (``policy.traps
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
 import click
 
+from twistftp.accounts.user_book import exposure
 from twistftp.cli.description import describe_server
 from twistftp.cli.failing import one_line_errors
 from twistftp.configuration import load
 from twistftp.dynamic import dynamic_range
 from twistftp.policy.settings import ServerSettings
 from twistftp.policy.traps import traps
+from twistftp.transport.certificates import load_identity
 
 __all__ = ["check"]
 
@@ -35,8 +40,18 @@ def check(config: str, explained: tuple[str, str] | None) -> None:
     ephemeral = dynamic_range()
     for line in describe_server(settings, ephemeral):
         click.echo(line)
-    for trap in [*traps(settings, ephemeral), *_misspelt(settings)]:
+    exposures = {site.name: exposure(site.authentication.users_file) for site in settings.sites if site.authentication.users_file}
+    for trap in (*traps(settings, ephemeral), *filter(None, exposures.values()), *_dates(settings), *_misspelt(settings)):
         click.echo(f"warning: {trap}")
+
+
+def _dates(settings: ServerSettings) -> Iterator[str]:
+    """Certificates that have ended, or will soon."""
+    files = {(site.tls.certificate, site.tls.private_key) for site in settings.sites if site.tls.certificate}
+    for certificate, private_key in sorted(files):
+        trouble = load_identity(certificate, private_key).trouble(datetime.now(UTC))
+        if trouble:
+            yield f"certificate {certificate} {trouble}"
 
 
 def _misspelt(settings: ServerSettings) -> list[str]:

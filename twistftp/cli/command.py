@@ -11,6 +11,7 @@ import click
 from twistftp import __version__
 from twistftp.cli.check import check
 from twistftp.cli.firewall import firewall
+from twistftp.cli.passwd import passwd
 
 __all__ = ["main"]
 
@@ -18,8 +19,9 @@ __all__ = ["main"]
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__, prog_name="twistftp")
 def main() -> None:
-    """Tools beside the server, which is started by "twistd ftpsite". None of them changes anything."""
+    """Tools beside the server, which is started by "twistd ftpsite". None but passwd changes anything."""
 
 
 main.add_command(check)
 main.add_command(firewall)
+main.add_command(passwd)

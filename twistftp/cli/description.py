@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from twistftp.accounts.user_book import load_users
 from twistftp.binding import where
 from twistftp.cli.access_text import describe_access
 from twistftp.policy.channels import PortRange
+from twistftp.policy.file_handling import FileHandling
 from twistftp.policy.firewall_support import INTERNAL_NETWORKS
 from twistftp.policy.rule_text import summary
-from twistftp.policy.settings import ServerSettings, SiteSettings
+from twistftp.policy.settings import ServerSettings, SiteSettings, TLSSettings
 
 __all__ = ["describe_server"]
 
@@ -29,14 +31,19 @@ def describe_server(settings: ServerSettings, ephemeral: PortRange) -> list[str]
 
 
 def _site(site: SiteSettings) -> Iterator[str]:
-    yield f"serves {site.root}, for reading"
+    yield f"serves {site.root}, for reading{' and writing' if site.authentication.strcred else ''}"
     yield from describe_access(site)
     if not site.auto_start:
         yield "is not started (auto_start = false)"
     yield f"listens on {where(site, [])}"
     if site.host_name:
         yield f"is the virtual host {site.host_name}: a client that sends HOST must name it"
+    if balancers := site.firewall_support.proxy_from:
+        yield f"connections from {', '.join(map(str, balancers))} must begin with a PROXY header, and are those of the clients that it names"
     yield _users(site)
+    if site.authentication.kinds:
+        yield _uploads(site.file_handling)
+    yield from _tls(site.tls)
     yield from _passive(site)
     yield _active(site)
     limits = site.limits
@@ -51,13 +58,47 @@ def _site(site: SiteSettings) -> Iterator[str]:
 
 def _users(site: SiteSettings) -> str:
     authentication = site.authentication
-    # The rest of a description may hold a password.
-    kinds = [description.partition(":")[0] for description in authentication.strcred]
-    named = f"users with names log in by {', '.join(kinds)}" if kinds else "there are no users with names"
+    kinds = list(authentication.kinds)
+    if authentication.users_file:
+        count = len(load_users(authentication.users_file))
+        kinds[0] = f"the users file {authentication.users_file} ({count} user{'' if count == 1 else 's'})"
+    named = f"users with names log in by {', '.join(kinds)} and may write" if kinds else "there are no users with names"
     names = ", ".join(authentication.anonymous_names)
     may = summary(site.authorization, site.groups, None, authentication.anonymous_names)
     anonymous = f"anonymous users ({names}) {may}" if authentication.anonymous else "anonymous users are refused"
     return f"{anonymous}; {named}"
+
+
+def _uploads(handling: FileHandling) -> str:
+    broken = "stays, to be resumed" if handling.keep_partial_uploads else "leaves what was there before"
+    readable = ", and can be fetched before it is complete" if handling.allow_read_uploads_in_progress else ""
+    return f"an upload that breaks {broken}{readable}; a rename {'may replace' if handling.allow_replace_on_rename else 'never replaces'} a file"
+
+
+_CONTROL = {
+    "allow": "clients may ask for it (AUTH TLS)",
+    "require": "nobody logs in without it",
+    "require-credentials": "name and password need it; a client may end it after the login (CCC)",
+}
+_DATA = {"allow": "as the client wants (PROT)", "require": "always encrypted", "deny": "never encrypted"}
+_RESUMED = {
+    "off": "need not resume the control connection's TLS session",
+    "auto": "must resume the control connection's TLS session once a client has done so",
+    "require": "must resume the control connection's TLS session",
+}
+
+
+def _tls(tls: TLSSettings) -> Iterator[str]:
+    if not tls.is_on:
+        yield "TLS: none, for there is no certificate; names, passwords and files travel in clear text"
+        return
+    certificate = "a self-signed certificate, new at each start" if tls.self_signed else f"the certificate {tls.certificate}"
+    way = "from the first octet (implicit)" if tls.implicit else _CONTROL[tls.control_channel]
+    yield f"TLS: {way}; with {certificate}, from version {tls.minimum_version}"
+    yield f"TLS: data connections are {_DATA[tls.data_channel]}, and {_RESUMED[tls.session]}"
+    if tls.client_certificates != "ignore":
+        need = "must" if tls.client_certificates == "require" else "may"
+        yield f"TLS: clients {need} show a certificate issued by {tls.client_ca}; the user whom it names needs no password"
 
 
 def _passive(site: SiteSettings) -> Iterator[str]:

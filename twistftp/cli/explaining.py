@@ -74,7 +74,7 @@ def explain(site: SiteSettings, user: str, text: str) -> Explanation:
     for permission in Permission:
         decisions = [access.rules.decide(permission, view) for view in views]
         decision = next((one for one in decisions if not one.is_allowed), decisions[0])
-        told.say(permission.value, _decision_words(site, decision))
+        told.say(permission.value, _decision_words(decision))
         told.is_allowed |= decision.is_allowed and denial is None
     return told
 
@@ -117,9 +117,8 @@ def _filtered(filtering: RequestFiltering, shell: FilesystemShell | OverlayShell
     return None
 
 
-def _decision_words(site: SiteSettings, decision: Decision) -> str:
+def _decision_words(decision: Decision) -> str:
     if decision.rule is None:
         return "denied: no authorization rule matches"
-    kind = "authorization rule" if site.authorization else "default rule"
     verdict = "allowed" if decision.is_allowed else "denied"
-    return f"{verdict} by {kind} {decision.number}: {rule_in_words(decision.rule)}"
+    return f"{verdict} by {decision.kind} {decision.number}: {rule_in_words(decision.rule)}"

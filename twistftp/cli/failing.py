@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import click
 
+from twistftp.accounts.users_file import BadUsersFile
 from twistftp.configuration import ConfigurationError
 from twistftp.policy.firewall_rules.service import NoRules
 
@@ -22,6 +23,6 @@ def one_line_errors(command: str) -> Iterator[None]:
     """Turn what a user can have done wrong into one line that names it."""
     try:
         yield
-    except (ConfigurationError, NoRules) as error:
+    except (BadUsersFile, ConfigurationError, NoRules) as error:
         click.echo(f"twistftp {command}: {error}", err=True)
         raise SystemExit(1) from None

@@ -91,27 +91,29 @@ class Decision:
     permission: Permission
     number: int = 0
     rule: Rule | None = None
+    kind: str = "authorization rule"
 
     @property
     def denial(self) -> Denial:
         """What to refuse with, if it is not allowed."""
         if self.rule is None:
             return Denial(Reason.NO_RULE, self.permission.value)
-        return Denial(Reason.RULE_DENIED, f"authorization rule {self.number} ({self.rule})")
+        return Denial(Reason.RULE_DENIED, f"{self.kind} {self.number} ({self.rule})")
 
 
 @frozen
 class UserRules:
-    """The rules that are about one user, each with its number, in their order."""
+    """The rules that are about one user, each with its number, in their order; ``kind`` is what the log calls one of them."""
 
     numbered: tuple[tuple[int, Rule], ...]
+    kind: str = "authorization rule"
 
     def decide(self, permission: Permission, path: Path) -> Decision:
         """The first rule about this permission whose path is ``path`` or above it."""
         for number, rule in self._reading if permission is Permission.READ else self._writing:
             names = rule.names
             if not names or path[: len(names)] == names:
-                return Decision(rule.access == "allow", permission, number, rule)
+                return Decision(rule.access == "allow", permission, number, rule, self.kind)
         return Decision(False, permission)
 
     def may(self, permission: Permission, path: Path) -> bool:
@@ -201,7 +203,9 @@ NOTHING = UserRules(())
 
 
 @lru_cache(maxsize=256)
-def rules_of(rules: tuple[Rule, ...], groups: Groups, user: str | None, anonymous_names: tuple[str, ...] = ()) -> UserRules:
+def rules_of(
+    rules: tuple[Rule, ...], groups: Groups, user: str | None, anonymous_names: tuple[str, ...] = (), kind: str = "authorization rule"
+) -> UserRules:
     """
     The rules about one user. :raises KeyError: a rule names a group that there is not.
 
@@ -221,4 +225,4 @@ def rules_of(rules: tuple[Rule, ...], groups: Groups, user: str | None, anonymou
             return word == ANONYMOUS or word.lower() in names
         return word in names and word not in (ANONYMOUS, EVERYBODY)  # anybody can log in under any name where a checker lets them
 
-    return UserRules(tuple((number, rule) for number, rule in enumerate(rules, 1) if any(map(is_meant, rule.users))))
+    return UserRules(tuple((number, rule) for number, rule in enumerate(rules, 1) if any(map(is_meant, rule.users))), kind)

@@ -48,6 +48,11 @@ class Cause(Enum):
         "No connection reached port {port} after {by}, while those after {instead} arrive: a stateful FTP filter is likely; use {instead}.",
         "Use {instead}. A filter or FTP helper on the way rewrites the answer to {by}: switch it off, and open TCP {range} instead.",
     )
+    TLS_FILTER_SUSPECTED = (
+        425,
+        "No connection reached port {port}, while those without TLS arrive: a stateful FTP filter is likely; open TCP {range} to this server.",
+        "A firewall on the way opens data ports by reading the answer to PASV, which TLS hides from it. Open TCP {range} to this server in it.",
+    )
     PRIVATE_ADVERTISED = (
         425,
         "No connection reached port {port} within {seconds:g} s: you were told {address}, a private address; use EPSV.",
@@ -57,6 +62,11 @@ class Cause(Enum):
         425,
         "A connection to port {port} came from {address}, not from your address, and was refused.",
         "Let the data connection leave by the same address as the control connection: a NAT or proxy on your side uses several.",
+    )
+    HEADERLESS = (
+        425,
+        "The load balancer {address} connected to port {port} without a PROXY protocol header and was refused.",
+        "Tell the administrator: the balancer must send PROXY protocol headers to the passive ports, too.",
     )
     PRIVATE_TARGET = (
         501,
@@ -77,6 +87,31 @@ class Cause(Enum):
         425,
         "The data connection was reset before the transfer began.",
         "Try again. If it is so every time, a firewall or virus scanner on the way resets data connections.",
+    )
+    TLS_NOT_STARTED = (
+        522,
+        "TLS on the data connection failed: the client did not start it within {seconds:g} s.",
+        "After PROT P the client must start TLS on every data connection. A proxy or virus scanner on the way may hold it back.",
+    )
+    TLS_FAILED = (
+        522,
+        "TLS on the data connection failed: {reason}.",
+        "The client and this server did not agree on TLS for the data connection: {reason}. The administrator finds it in the log.",
+    )
+    NOT_RESUMED = (
+        522,
+        "TLS session reuse required on the data connection (enable it in your client).",
+        "The data connection must resume the TLS session of its control connection, which proves that it is yours. Enable it in your client.",
+    )
+    OTHER_CERTIFICATE = (
+        522,
+        "TLS on the data connection failed: it showed another client certificate than the control connection.",
+        "Use the same client certificate for both connections.",
+    )
+    LEVEL_CHANGED = (
+        425,
+        "The data connection was made before PROT changed its protection; send PASV or EPSV again.",
+        "Send PROT before PASV or EPSV, not between it and the transfer command.",
     )
     LOST = (
         426,

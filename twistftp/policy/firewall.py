@@ -68,6 +68,7 @@ def lacks_external_address(settings: SiteFirewallSupport, address: str, peer: st
     return not settings.external_address and is_private(address) and not is_private(peer) and not is_internal(settings, peer)
 
 
+@lru_cache(4096)
 def client_network(peer: str) -> str:
     """The network of a client that stands for all its neighbours in the log: /24 or /64."""
     return _ONE_LINE.network(fold_address(peer))

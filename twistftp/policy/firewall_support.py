@@ -16,9 +16,20 @@ from attrs import Attribute, field, frozen
 
 from twistftp.policy.channels import DYNAMIC, PortRange
 from twistftp.policy.matching import PeerMatch
+from twistftp.policy.proxying import Proxies
 from twistftp.policy.rules import BadSetting, is_host_name, port_number
 
-__all__ = ["INTERNAL_NETWORKS", "AddressTable", "FirewallSupport", "Network", "Networks", "SiteFirewallSupport", "is_address", "unusable"]
+__all__ = [
+    "INTERNAL_NETWORKS",
+    "AddressTable",
+    "FirewallSupport",
+    "Network",
+    "Networks",
+    "SiteFirewallSupport",
+    "is_address",
+    "read_networks",
+    "unusable",
+]
 
 Network = IPv4Network | IPv6Network
 Networks = tuple[Network, ...]
@@ -84,8 +95,21 @@ def _read_network(name: str, text: object, shown: object = None) -> Network:
     raise BadSetting(name, shown or text, f'must be a network such as "10.0.0.0/8" or "fc00::/7"{meant}')
 
 
+def read_networks(name: str, value: Iterable[object]) -> Networks:
+    """
+    The networks that the setting ``name`` lists.
+
+    :raises BadSetting: one is none.
+    """
+    return tuple(_read_network(name, one) for one in value)
+
+
 def _networks(value: Iterable[object]) -> Networks:
     return tuple(_read_network("internal_networks", one) for one in value)
+
+
+def _proxies(value: Iterable[object]) -> Networks:
+    return tuple(_read_network("proxy_from", one) for one in value)
 
 
 def _table(value: Mapping[Any, str] | AddressTable) -> AddressTable:
@@ -136,11 +160,17 @@ class SiteFirewallSupport:
     match_client_address_for_port: bool = True
     active_mode: bool = True
     active_port: int = field(default=20, validator=port_number)
+    proxy_from: Networks = field(default=(), converter=_proxies)
 
     @cached_property
     def peer_match(self) -> PeerMatch:
         """Whose connections may take a lease."""
         return PeerMatch.parse(self.match_client_address_for_pasv)
+
+    @cached_property
+    def proxies(self) -> Proxies:
+        """The peers whose PROXY headers are believed."""
+        return Proxies(self.proxy_from)
 
     @property
     def external_names(self) -> frozenset[str]:

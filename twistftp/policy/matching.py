@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
-from attrs import frozen
+from attrs import field, frozen
 
 __all__ = ["ANY", "EXACT", "PeerMatch"]
 
@@ -24,6 +24,12 @@ class PeerMatch:
 
     ipv4: int = 32
     ipv6: int = 128
+    is_exact: bool = field(init=False, repr=False, eq=False)
+    """Whether only the very address matches."""
+
+    @is_exact.default
+    def _is_exact(self) -> bool:
+        return self.ipv4 == 32 and self.ipv6 == 128
 
     def __attrs_post_init__(self) -> None:
         if not (0 <= self.ipv4 <= 32 and 0 <= self.ipv6 <= 128) or (self.ipv4 == 0) != (self.ipv6 == 0):
@@ -42,11 +48,6 @@ class PeerMatch:
         if not all(part.isascii() and part.isdigit() and len(part) <= 3 for part in (ipv4, ipv6)) or not int(ipv4) or not int(ipv6):
             raise ValueError('must be true, false, or prefix lengths for IPv4 and IPv6 such as "24/64"')
         return cls(int(ipv4), int(ipv6))
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether only the very address matches."""
-        return self.ipv4 == 32 and self.ipv6 == 128
 
     def network(self, address: str) -> str:
         """What all addresses that match ``address`` have in common, as text: the address, its network, or ``*``."""

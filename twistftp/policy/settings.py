@@ -18,15 +18,18 @@ from attrs import Attribute, field, frozen
 
 from twistftp.policy.authorization import Groups, Rule, unknown_group
 from twistftp.policy.channels import PortRange
+from twistftp.policy.file_handling import FileHandling
 from twistftp.policy.filtering import RequestFiltering
-from twistftp.policy.firewall_support import FirewallSupport, SiteFirewallSupport
+from twistftp.policy.firewall_support import FirewallSupport, Networks, SiteFirewallSupport, read_networks
 from twistftp.policy.isolation import UserIsolation, VirtualDirectory
 from twistftp.policy.rules import BadSetting, is_host_name, port_number
+from twistftp.policy.tls import TLSSettings
 
 __all__ = [
     "Authentication",
     "BadSetting",
     "DirectoryBrowse",
+    "FileHandling",
     "FirewallSupport",
     "Limits",
     "Logging",
@@ -35,6 +38,7 @@ __all__ = [
     "ServerSettings",
     "SiteFirewallSupport",
     "SiteSettings",
+    "TLSSettings",
     "describe_change",
     "pair_sites",
 ]
@@ -89,6 +93,10 @@ def _names(instance: object, attribute: Attribute[tuple[str, ...]], value: tuple
         raise BadSetting(attribute.name, value, "each name must be some text without control characters")
 
 
+def _exempt(value: Iterable[object]) -> Networks:
+    return read_networks("exempt", value)
+
+
 def _groups_there(instance: Any, attribute: Attribute[tuple[Rule, ...]], value: tuple[Rule, ...]) -> None:
     if group := unknown_group(value, instance.groups):
         raise BadSetting(attribute.name, group, "names a group that [site.groups] does not have")
@@ -114,11 +122,17 @@ def _text(default: str = "") -> str:
 
 @frozen
 class Authentication:
-    """``[site.authentication]``: who may log in. ``strcred`` holds Twisted's ``--auth`` strings."""
+    """``[site.authentication]``: who may log in. ``users_file`` is a path (``""`` = none), ``strcred`` holds Twisted's ``--auth`` strings."""
 
     anonymous: bool = True
     anonymous_names: tuple[str, ...] = field(default=("anonymous", "ftp"), validator=_names)
     strcred: tuple[str, ...] = ()
+    users_file: str = ""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Where users with names come from, in the order in which they are asked. The rest of a ``strcred`` text may hold a password."""
+        return tuple(dict.fromkeys([*(["users file"] if self.users_file else []), *(text.partition(":")[0] for text in self.strcred)]))
 
     def is_anonymous(self, name: str) -> bool:
         """Whether ``name``, in any case, is one of the anonymous user's names (PROTOCOL P-USER-1)."""
@@ -144,10 +158,17 @@ class Limits:
 
 @frozen
 class LogonAttempts:
-    """``[site.logon_attempts]``: failed logins that end a connection, and the seconds before each 530."""
+    """
+    ``[site.logon_attempts]``: ``max_failures`` end a connection; so many from one address within ``period`` seconds block it for ``block``
+    seconds (0: never), if it is not ``exempt``. ``delay`` is the seconds before each 530. With ``log_only`` blocks are but logged.
+    """
 
     max_failures: int = field(default=4, validator=_at_least(1))
     delay: float = field(default=3.0, validator=_at_least(0))
+    period: float = _seconds(30)
+    block: float = field(default=300.0, validator=_at_least(0))
+    exempt: Networks = field(default=(), converter=_exempt)
+    log_only: bool = False
 
 
 @frozen
@@ -201,9 +222,11 @@ class SiteSettings:
     request_filtering: RequestFiltering = RequestFiltering()
     limits: Limits = Limits()
     logon_attempts: LogonAttempts = LogonAttempts()
+    file_handling: FileHandling = FileHandling()
     directory_browse: DirectoryBrowse = DirectoryBrowse()
     messages: Messages = Messages()
     logging: Logging = Logging()
+    tls: TLSSettings = TLSSettings()
 
 
 @frozen

@@ -27,6 +27,8 @@ def traps(settings: ServerSettings, dynamic: PortRange | None) -> list[str]:
     lines = [] if ports.is_dynamic else list(_of_the_range(ports, sites, dynamic))
     for site in sites:
         lines.extend(_of_addresses(site))
+        lines.extend(_of_users(site))
+        lines.extend(_of_balancers(site))
     return lines
 
 
@@ -60,7 +62,19 @@ def _of_its_size(ports: PortRange, site: SiteSettings) -> Iterator[str]:
         )
 
 
+def _of_users(site: SiteSettings) -> Iterator[str]:
+    path, root = site.authentication.users_file, site.root.rstrip("/\\")
+    if path.startswith((f"{root}/", f"{root}\\")):
+        yield f"users file {path} lies in the content root of site {site.name!r}: clients can fetch the hashes; move it out of {site.root}"
+
+
 def _of_addresses(site: SiteSettings) -> Iterator[str]:
     address = site.firewall_support.external_address
     if address and is_address(address) and is_private(address):
         yield f"external address {address} of site {site.name!r} is private: clients on the Internet cannot reach it; give the public one"
+
+
+def _of_balancers(site: SiteSettings) -> Iterator[str]:
+    for network in site.firewall_support.proxy_from:
+        if not network.prefixlen:
+            yield f"proxy_from {network} of site {site.name!r} is everybody: a client can pretend to come from any address; list the balancers alone"

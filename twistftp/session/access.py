@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from twistftp.session.session import Session
     from twistftp.wire.commands import Command
 
-__all__ = ["Access", "access_of", "note", "rules_for"]
+__all__ = ["Access", "access_of", "note", "note_reading_only", "rules_for"]
 
 
-_DEFAULT_ANONYMOUS, _DEFAULT_NAMED = rules_of(DEFAULT_RULES, (), None), rules_of(DEFAULT_RULES, (), "")
+_DEFAULT_ANONYMOUS, _DEFAULT_NAMED = (rules_of(DEFAULT_RULES, (), user, kind="default rule") for user in (None, ""))
 
 
 class Access(NamedTuple):
@@ -70,7 +70,18 @@ def rules_for(settings: SiteSettings, name: str | None) -> UserRules:
     return rules_of(settings.authorization, settings.groups, name, settings.authentication.anonymous_names)
 
 
-def note(session: Session, command: Command | None, text: str, error: BaseException | None) -> None:
-    """A command failed: if rules or filters refused it, that has one line in the log, with its reason and what of the settings it comes from."""
+def note(session: Session, command: Command | None, text: str, error: BaseException | None) -> BaseException | None:
+    """
+    A command failed, with ``error``, which is given back: if rules or filters refused it, that has one line in the log, with its reason
+    and what of the settings it comes from.
+    """
     if isinstance(error, Denied) and command is not None:
         session.site.transcript.denied(session, command.verb, join(resolve(session.cwd, text)), error.denial)
+    return error
+
+
+def note_reading_only(session: Session, command: Command, text: str) -> None:
+    """A command that writes was refused before its argument was looked at; if that is by the rules, the log is told."""
+    decision = session.rights.decide(Permission.WRITE, resolve(session.cwd, text))
+    if not decision.is_allowed:
+        session.site.transcript.denied(session, command.verb, join(resolve(session.cwd, text)), decision.denial)

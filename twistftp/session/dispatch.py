@@ -9,22 +9,29 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
+from twistftp.session.access import note_reading_only
+from twistftp.session.failures import reply_for
 from twistftp.session.session import Session
+from twistftp.storage.failures import PermissionDenied
 from twistftp.wire.arguments import ArgumentError
 from twistftp.wire.commands import Command
+from twistftp.wire.paths import decode_name
 from twistftp.wire.replies import Reply, cleaned
 from twistftp.wire.states import Keeps, Login, Needs
 
-__all__ = ["LINE_TOO_LONG", "dispatch", "syntax_reply", "unknown"]
+__all__ = ["LINE_TOO_LONG", "TLS_FIRST", "dispatch", "syntax_reply", "unknown"]
 
 LINE_TOO_LONG = Reply.of(500, "Command line too long.")
 _NOT_LOGGED_IN = Reply.of(530, "Please log in with USER and PASS.")
+TLS_FIRST = Reply.of(530, 'This server requires TLS: send AUTH TLS first (choose "explicit FTP over TLS" in your client).')
+_PROTECT = Reply.of(522, "Data connections must be encrypted here: send PBSZ 0 and PROT P.")
 _OTHER_PROTOCOL = Reply.of(421, "This is an FTP server.", closes=True)
 _TOO_MANY_UNKNOWN = Reply.of(421, "Too many unknown commands.", closes=True)
 
 # What browsers and mailers say when somebody makes them talk to an FTP server (PROTOCOL P-CONN-2, P-SEC-14).
 _OTHER_PROTOCOLS = frozenset(("GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "EHLO", "HELO"))
 _UNKNOWN_VERBS = 10
+_NOT_BELIEVED = Reply.of(421, "PROXY headers are not accepted from your address.", closes=True)
 
 
 def dispatch(session: Session, command: Command, argument: bytes) -> Reply | Coroutine[Any, Any, Reply]:
@@ -34,10 +41,17 @@ def dispatch(session: Session, command: Command, argument: bytes) -> Reply | Cor
     :return: the reply, or a coroutine of it when the handler has to wait.
     :raises Exception: what the handler raises; ``failures`` turns it into a reply.
     """
-    if command.needs is Needs.LOGIN and session.login is not Login.DONE:
-        return _NOT_LOGGED_IN
-    if command.keeps is not _KEEPS_ALL and (session.restart or session.rename_from is not None):
+    if session.login is not _LOGGED_IN:
+        if command.needs is Needs.LOGIN:
+            return TLS_FIRST if session.site.settings.tls.is_login_refused(is_secure=session.is_secure) else _NOT_LOGGED_IN
+    elif session.site.settings.tls.is_strict and (refused_in_clear := _unprotected(session, command)) is not None:
+        return refused_in_clear
+    if command.keeps is not _KEEPS_ALL and (session.restart or session.range_end is not None or session.rename_from is not None):
         session.forget_pending(command.keeps)
+    if command.writes and not session.store.writable:
+        session.forget_pending(Keeps.NOTHING)
+        note_reading_only(session, command, decode_name(argument))
+        return refused(argument)
     try:
         value = command.argument.parse(argument)
     except ArgumentError as error:
@@ -46,7 +60,21 @@ def dispatch(session: Session, command: Command, argument: bytes) -> Reply | Cor
     return result
 
 
+def _unprotected(session: Session, command: Command) -> Reply | None:
+    """What a command is answered that must not be given, or carried out, in clear text (PROTOCOL P-PROT-5)."""
+    tls = session.site.settings.tls
+    if command.needs is Needs.LOGIN and tls.is_command_refused(is_secure=session.is_secure, was_secure=session.tls is not None):
+        return TLS_FIRST
+    return _PROTECT if command.is_transfer and tls.is_transfer_refused(is_protected=session.is_protected) else None
+
+
+_LOGGED_IN = Login.DONE  # to look a member of an Enum up takes as long as a call
 _KEEPS_ALL = Keeps.RENAME | Keeps.RESTART
+
+
+def refused(argument: bytes) -> Reply:
+    """The user may only read: said before the argument is looked at, so nothing about the file is given away."""
+    return reply_for(PermissionDenied(), decode_name(argument)) if argument else Reply.of(550, "Permission denied.")
 
 
 def syntax_reply(command: Command, reason: str = "") -> Reply:
@@ -58,6 +86,9 @@ def unknown(session: Session, verb: str, line: bytes) -> Reply:
     """The answer to a verb that nobody declared; another protocol's ends the connection."""
     if session.login is not Login.DONE:
         session.unknown_verbs += 1
+        if verb == "PROXY" or line == b"\0":  # the first line of a header of version 1, the third of one of version 2
+            session.site.reception.not_believed(session.peer)
+            return _NOT_BELIEVED
         first = line.split(b" ", 1)[0]
         if verb in _OTHER_PROTOCOLS or first.endswith(b":"):
             return _OTHER_PROTOCOL

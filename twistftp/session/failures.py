@@ -41,7 +41,14 @@ _ROWS: tuple[tuple[type[Exception], Callable[[Exception, str], Reply]], ...] = (
     (storage.NotAPlainFile, _says(550, "Not a plain file")),
     (storage.ObjectExists, _says(550, "File already exists")),
     (storage.DirectoryNotEmpty, _says(550, "Directory not empty")),
-    (storage.NameNotAllowed, _says(553, "Name not allowed")),
+    (storage.NameNotAllowed, lambda error, path: Reply.of(553, f"{cleaned(path)}: Name not allowed: {error.reason}.")),  # type: ignore[attr-defined]
+    (storage.Occupied, _says(553, "There is a file or directory of this name already")),
+    (storage.OtherFileSystem, _says(550, "It cannot be moved to another file system; copy it")),
+    (storage.Busy, _says(450, "The file is being uploaded; try again later")),
+    (storage.DiskFull, lambda error, path: Reply.of(452, "Insufficient storage space: the disk is full.")),
+    (storage.QuotaExceeded, lambda error, path: Reply.of(552, "Exceeded storage allocation: your quota on this disk is used up.")),
+    (storage.BeyondRange, lambda error, path: Reply.of(552, "More octets came than RANG has announced.")),
+    (storage.WriteFailed, lambda error, path: Reply.of(451, f"Local error while writing: {cleaned(str(error))}.")),
     (storage.ReadFailed, lambda error, path: Reply.of(451, f"Local error while reading: {cleaned(str(error))}.")),
     (ShortFile, lambda error, path: Reply.of(451, "Local error while reading: the file became shorter while it was sent.")),
     (DataConnectionFailed, lambda error, path: Reply.of(error.verdict.code, error.verdict.text)),  # type: ignore[attr-defined]

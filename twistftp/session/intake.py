@@ -82,7 +82,7 @@ class Intake:
 
         :raises Flood: as :meth:`take`.
         """
-        return None if self._is_kept_full or not self._splitter.pending else self._splitter.next_line()
+        return None if not self._splitter.pending or self._is_kept_full else self._splitter.next_line()
 
     def keep(self, line: bytes | Oversize, *, first: bool = False) -> None:
         """Let a line wait behind, or ``first`` before, all others that wait."""

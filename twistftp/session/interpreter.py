@@ -6,11 +6,11 @@ Not here: what a verb does (``verbs``), the session's state (``session``). This 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
 from twistftp.policy.diagnosis import Cause
@@ -20,7 +20,9 @@ from twistftp.session.driver import drive
 from twistftp.session.failures import is_expected, reply_for
 from twistftp.session.intake import Intake
 from twistftp.session.outlet import Outlet
-from twistftp.session.patience import Patience, RunOut
+from twistftp.session.patience import Patience
+from twistftp.session.reception import Introducible
+from twistftp.session.securing import begin_tls, tls_lost
 from twistftp.session.session import Session
 from twistftp.session.transfer import Transfer
 from twistftp.session.verdicts import failed
@@ -42,7 +44,7 @@ _PASSIVE = {227: "PASV", 229: "EPSV"}
 _CUT = Reply.of(450, "Transfer not started: the client asked to stop.")
 
 
-class ServerPI(Protocol):
+class ServerPI(Introducible):
     """
     One client's control connection, made by ``site``, the :class:`twistftp.site.FTPSite`; ``peer`` is the client's address.
 
@@ -65,17 +67,20 @@ class ServerPI(Protocol):
         self._is_lost = False
         self._is_reading = True
         self._patience = Patience(site.deadlines.seconds())
+        self._after: Callable[[], object] | None = None  # what is to be done when the reply has been sent
 
     def connectionMade(self) -> None:
         """Greet first, before any octet is read (PROTOCOL P-CONN-1)."""
         transport: Any = self.transport
         tune_control(transport)
         self.session = Session(self.site, self._identifier, self.peer, self)
-        self._outlet = Outlet(transport, self.site.reactor.callLater, self._go_on)
-        transport.registerProducer(self, True)
+        self._outlet = Outlet(transport, self.site.reactor.callLater, self._go_on, self._is_unread)
+        transport.registerProducer(self._outlet, True)
         self.site.connected(self)
-        self._watch()
-        self.send(self.site.banner)
+        self._patience.watch(self)
+        if self.site.settings.tls.implicit:
+            begin_tls(self.session, is_private=True)
+        self.send(self.site.messages.banner(self.session))
 
     def connectionLost(self, reason: Failure = Failure(CancelledError())) -> None:  # noqa: B008 (Twisted's own signature)
         """Whatever ran ends; file, port and avatar are let go (PROTOCOL P-GEN-15, P-DX-13)."""
@@ -88,6 +93,7 @@ class ServerPI(Protocol):
         if self._running is not None:
             self._running.cancel()
         session.log_out()
+        tls_lost(session)
         self.site.deadlines.forget(self)
         self.site.disconnected(self)
 
@@ -95,8 +101,8 @@ class ServerPI(Protocol):
         """Octets from the client, cut anywhere."""
         if self._is_closing:
             return
-        if self.session.login is Login.NONE and data[:1] == _TLS_RECORD and self._intake.is_empty:
-            self._abort()
+        if data[:1] == _TLS_RECORD and self.session.login is Login.NONE and self._intake.is_empty:
+            self.abort()
             return
         self._patience.idle_since = self.site.deadlines.seconds()
         if self._running is None and self._outlet.is_open:
@@ -181,7 +187,7 @@ class ServerPI(Protocol):
 
     def _run_line(self, line: bytes | Oversize) -> None:
         started = self._patience.idle_since
-        if isinstance(line, Oversize):
+        if not isinstance(line, bytes):
             self._command = (None, b"", started)
             self._finish(LINE_TOO_LONG)
             return
@@ -207,11 +213,11 @@ class ServerPI(Protocol):
         except Exception as error:
             self._finish(self._reply_to(error))
             return
-        if isinstance(result, Deferred):
+        if isinstance(result, Reply):
+            self._finish(result)
+        else:
             self._running = result
             result.addCallbacks(self._finish, self._failed)
-        else:
-            self._finish(result)
 
     def _failed(self, failure: Failure) -> None:
         self._finish(self._reply_to(failure.value, failure))
@@ -224,8 +230,7 @@ class ServerPI(Protocol):
         if isinstance(error, DataConnectionFailed) and command is not None and not command.is_transfer:
             failed(self.session, error.verdict)  # those of transfers are in the book already
         path = decode_name(line.lstrip(b" ").partition(b" ")[2]) or join(self.session.cwd)
-        note(self.session, command, path, error)
-        return reply_for(error, path)
+        return reply_for(note(self.session, command, path, error), path)
 
     def _finish(self, reply: Reply) -> None:
         """The final reply of the command that ran; then the next line."""
@@ -239,6 +244,9 @@ class ServerPI(Protocol):
             if reply.code in _PASSIVE:
                 session.passive_by = _PASSIVE[reply.code]
             self.send(reply)
+            if self._after is not None:
+                after, self._after = self._after, None
+                after()
             if self.site.transcript.wants_commands:
                 self.site.transcript.command(session, command, line, reply, started)
             if self._asked is not None:
@@ -275,13 +283,14 @@ class ServerPI(Protocol):
         if self.session.transfer is not None:
             self.session.transfer.abort(Cause.CLOSING)
         self._patience.closing_since = self.site.deadlines.seconds()
-        self._watch()
+        self._patience.watch(self)
         transport: Any = self.transport
         transport.unregisterProducer()
         self._resume_reading()
         hang_up(transport)
 
-    def _abort(self) -> None:
+    def abort(self) -> None:
+        """Reset the connection."""
         self._is_closing = True
         transport: Any = self.transport
         transport.abortConnection()
@@ -291,31 +300,32 @@ class ServerPI(Protocol):
         """Whether a transfer or another command is under way."""
         return self._running is not None
 
-    def _watch(self) -> None:
-        self.site.deadlines.watch(self, self._due(self.site.deadlines.seconds()))
-
-    def _due(self, now: float) -> float:
-        is_logged_in = self.session.login is Login.DONE
-        return self._patience.due(now, self.site.settings.limits, is_logged_in=is_logged_in, is_busy=self.is_busy)
+    @property
+    def is_logged_in(self) -> bool:
+        """Whether there is a user."""
+        return self.session.login is Login.DONE
 
     def expire(self, now: float) -> float | None:
-        """A deadline has come, or may have moved: ``transport.deadlines`` asks, and is told when to ask again."""
-        if self._is_lost:
-            return None
-        limits, is_logged_in = self.site.settings.limits, self.session.login is Login.DONE
-        run_out = self._patience.run_out(now, limits, is_logged_in=is_logged_in, is_busy=self.is_busy)
-        if run_out is RunOut.GONE:
-            self._abort()
-            return None
-        if run_out is not RunOut.NOTHING:
-            seconds = limits.control_channel_timeout if is_logged_in else limits.unauthenticated_timeout
-            self.close(Reply.of(421, run_out.value.format(seconds=seconds), closes=True))
-        return self._due(now)
+        """``transport.deadlines`` asks whether something has run out, and is told when to ask again."""
+        return None if self._is_lost else self._patience.expire(self, now)
 
     def restart_login_clock(self) -> None:
         """The time to log in counts from now."""
         self._patience.login_since = self.site.deadlines.seconds()
-        self._watch()
+        self._patience.watch(self)
+
+    @property
+    def is_quiet(self) -> bool:  # noqa: D102 (see ``session.Control``)
+        return self._intake.is_empty
+
+    def after_reply(self, action: Callable[[], object]) -> None:
+        """Do something when the reply to the command that runs has been sent."""
+        self._after = action
+
+    def use_transport(self, transport: Any) -> None:
+        """The control connection goes under TLS or comes back from it: write there from now on."""
+        self._outlet.uncork()
+        self._outlet.use(transport)
 
     def _regulate_reading(self) -> None:
         """Stop reading while too much waits, so that memory is bounded and TCP slows the client down (PROTOCOL P-PIPE-4)."""
@@ -333,18 +343,8 @@ class ServerPI(Protocol):
             self._is_reading = True
             self.transport.resumeProducing()  # type: ignore[union-attr]
 
-    def pauseProducing(self) -> None:
-        """IPushProducer, told by the transport: replies pile up; no further line runs until they have gone."""
-        if not self._outlet.is_blocked:
-            self._outlet.is_blocked = True
-            self._patience.blocked_since = self.site.deadlines.seconds()
-            self._watch()
-
-    def resumeProducing(self) -> None:
-        """IPushProducer: the client reads again."""
-        self._outlet.is_blocked = False
-        self._patience.blocked_since = None
-        self._go_on()
-
-    def stopProducing(self) -> None:
-        """IPushProducer: the connection is gone; ``connectionLost`` follows."""
+    def _is_unread(self, is_unread: bool) -> None:
+        """The client does not read its replies, or reads again."""
+        self._patience.blocked_since = self.site.deadlines.seconds() if is_unread else None
+        if is_unread:
+            self._patience.watch(self)

@@ -6,17 +6,20 @@ Not here: the store (``storage``) and what is then done with the object.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from twisted.internet.defer import Deferred
+
 from twistftp.session.session import Session
 from twistftp.session.transfer import settled
-from twistftp.storage.failures import NotFound
+from twistftp.storage.failures import Busy, NameNotAllowed, NotFound
 from twistftp.storage.refusals import Denied
 from twistftp.wire.entries import Entry
 from twistftp.wire.paths import Path, resolve
 
-__all__ = ["find", "on_existing"]
+__all__ = ["find", "new_path", "on_existing", "readable"]
 
 _T = TypeVar("_T")
 
@@ -31,7 +34,8 @@ async def on_existing(session: Session, text: str, operation: Callable[[Path], A
     """
     path = resolve(session.cwd, text)
     try:
-        return path, await settled(operation(path))
+        found = operation(path)
+        return path, await found if isinstance(found, Deferred) else found
     except (NotFound, Denied):
         trimmed = text.rstrip(" ")
         if trimmed == text or not trimmed:
@@ -50,3 +54,40 @@ async def find(session: Session, text: str, *, follows: bool = True) -> tuple[Pa
     if follows and entry.is_link and entry.resolved is None:
         raise NotFound
     return path, entry
+
+
+_CONTROL = re.compile(r"[\x01-\x1f\x7f]")
+
+
+def new_path(session: Session, text: str) -> Path:
+    """
+    The path of something that will be made.
+
+    :raises NameNotAllowed: its name would hold control characters (PROTOCOL P-LINE-9).
+    """
+    path = resolve(session.cwd, text)
+    if path and (found := _CONTROL.search(path[-1])):
+        raise NameNotAllowed(f"it holds the control character {ord(found[0]):#04x}")
+    return path
+
+
+async def readable(session: Session, name: str) -> tuple[Path, Any]:
+    """
+    Open a file for reading, ``[site.file_handling] allow_read_uploads_in_progress`` minded: its path and its ``IOpenFile``.
+
+    :raises Busy: it is being uploaded.
+    :raises StorageError: it cannot be opened.
+    """
+    store = session.store
+    if session.site.settings.file_handling.allow_read_uploads_in_progress:
+
+        def open_it(path: Path) -> Any:
+            part = store.read_upload(path)
+            return part if part is not None else store.open_file(path)
+
+        return await on_existing(session, name, open_it)
+    path, file = await on_existing(session, name, store.open_file)
+    if file.is_being_uploaded:
+        file.close()
+        raise Busy
+    return path, file

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
 from twistftp.transport.output import holds_output, writes_through
 from twistftp.wire.replies import Reply
 
@@ -18,23 +21,32 @@ __all__ = ["Outlet"]
 _ALONE = frozenset((227, 229))
 
 
+@implementer(IPushProducer)
 class Outlet:
     """
     The writing side of one control connection.
 
-    While it is not ``is_open`` no further command may run; ``ready`` is called when it is open again.
+    While it is not ``is_open`` no further command may run; ``ready`` is called when it is open again. Registered as the transport's
+    push producer it hears that the client does not read its replies, and tells ``blocked``.
     """
 
-    __slots__ = ("_cork", "_held", "_later", "_pending", "_ready", "_transport", "is_blocked")
+    __slots__ = ("_blocked", "_cork", "_held", "_later", "_pending", "_ready", "_transport", "is_blocked")
 
-    def __init__(self, transport: Any, call_later: Callable[..., Any], ready: Callable[[], None]) -> None:
+    def __init__(
+        self, transport: Any, call_later: Callable[..., Any], ready: Callable[[], None], blocked: Callable[[bool], object] = lambda is_blocked: None
+    ) -> None:
         self._transport = transport
         self._later = call_later
         self._ready = ready
+        self._blocked = blocked
         self._cork: list[bytes] | None = None
         self._held: bytes | None = None  # a reply that must go out alone and waits for what is before it
         self._pending: Any = None  # the delayed call after which commands go on
         self.is_blocked = False  # the client does not read its replies
+
+    def use(self, transport: Any) -> None:
+        """Write there from now on."""
+        self._transport = transport
 
     @property
     def is_open(self) -> bool:
@@ -93,6 +105,21 @@ class Outlet:
             self._send_alone()
         if self.is_open:
             self._ready()
+
+    def pauseProducing(self) -> None:
+        """IPushProducer, told by the transport: replies pile up; no further line runs until they have gone."""
+        if not self.is_blocked:
+            self.is_blocked = True
+            self._blocked(True)
+
+    def resumeProducing(self) -> None:
+        """IPushProducer: the client reads again."""
+        self.is_blocked = False
+        self._blocked(False)
+        self._ready()
+
+    def stopProducing(self) -> None:
+        """IPushProducer: the connection is gone; the protocol hears of it."""
 
     def close(self) -> None:
         """Nothing more will be sent and nothing called."""

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twistftp.policy.authorization import NOTHING, Permission, UserRules
+from twistftp.policy.proxying import Proxies
 from twistftp.session.access import access_of
 from twistftp.session.transcript import printable
 from twistftp.session.verdicts import given_up
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from twistftp.policy.diagnosis import Verdict
     from twistftp.policy.settings import SiteSettings
     from twistftp.session.transfer import Transfer
+    from twistftp.transport.herald import Introduction
+    from twistftp.transport.tls_session import SessionTLS
     from twistftp.wire.replies import Reply
 
 __all__ = ["Control", "Session", "TransferType"]
@@ -39,6 +42,7 @@ class Control(Protocol):
     """What verbs and transfers ask of the control connection (``interpreter.ServerPI``)."""
 
     transport: Any
+    introduction: Introduction | None
 
     def send(self, reply: Reply) -> None:
         """Write a reply at once: a 1xx, or one to a command that acts during a transfer."""
@@ -49,13 +53,27 @@ class Control(Protocol):
     def restart_login_clock(self) -> None:
         """The client has the whole time to log in again."""
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the client has sent nothing behind the command that runs."""
+
+    def after_reply(self, action: Callable[[], object]) -> None:
+        """Do something when the reply to the command that runs has been sent."""
+
+    def use_transport(self, transport: Any) -> None:
+        """Write there from now on."""
+
+    def close(self, reply: Reply) -> None:
+        """End the connection, with this for a last reply."""
+
 
 class Session:
     """
     One control connection's state.
 
     ``peer`` and ``local`` are the two ends' plain addresses (``""`` where the connection is no IP connection),
-    ``interface`` is the local address in the form that a listener binds to; ``control`` is its control connection.
+    ``interface`` is the local address in the form that a listener binds to; ``control`` is its control connection. Behind a load balancer
+    ``peer`` and ``local`` are those that its header named, and ``introduction`` says more (PROTOCOL P-PB-18).
     """
 
     __slots__ = (
@@ -70,16 +88,23 @@ class Session:
         "failures",
         "host",
         "identifier",
+        "introduction",
         "login",
+        "login_under_way",
         "logout_avatar",
+        "octets_received",
+        "octets_sent",
         "passive_by",
+        "hash",
         "peer",
+        "range_end",
         "rename_from",
         "restart",
         "rights",
         "site",
         "start",
         "store",
+        "tls",
         "transfer",
         "type",
         "unknown_verbs",
@@ -93,18 +118,23 @@ class Session:
         self.identifier = identifier
         self.peer = peer
         self.control = control
+        self.introduction: Introduction | None = control.introduction
         self._ends: tuple[str, str] | None = None  # looked up when first needed: not every session does
         self.failures = 0  # failed logins of this connection; nothing resets them
         self.unknown_verbs = 0
+        self.login_under_way: Any = None  # a Deferred, while a checker thinks
+        self.octets_sent = 0  # over data connections that have ended
+        self.octets_received = 0
         self.data_port: Any = None  # an IDataPort, until a transfer takes it
         self.passive_by = ""  # PASV or EPSV, whichever set the latest data port up
         self.transfer: Transfer | None = None
+        self.tls: SessionTLS | None = None  # from AUTH on; data connections keep it after CCC
         self.logout_avatar: Callable[[], Any] | None = None
         self._start_afresh()
 
     @property
     def local(self) -> str:
-        """The local address."""
+        """The local address: the one that the client connected to."""
         return (self._ends or self._find_ends())[0]
 
     @property
@@ -113,11 +143,20 @@ class Session:
         return (self._ends or self._find_ends())[1]
 
     def _find_ends(self) -> tuple[str, str]:
-        host = self.control.transport.getHost()
+        came = self.introduction
+        host = self.control.transport.getHost() if came is None else came.own
         address, scope = getattr(host, "host", ""), getattr(host, "scopeID", 0)
         plain = fold_address(address)
-        self._ends = plain, f"{address}%{scope}" if scope and "%" not in address else plain
+        shown = plain if came is None or came.is_own else fold_address(came.announced.destination.host)
+        if not plain and came is not None:
+            plain = "::" if ":" in shown else ""  # it came by a socket of another kind, so its data connections may come anywhere
+        self._ends = shown, f"{address}%{scope}" if scope and "%" not in address else plain
         return self._ends
+
+    @property
+    def proxies(self) -> Proxies:
+        """The balancers by which data connections may come: those that were listed when this client came by one, else those of now."""
+        return self.site.settings.firewall_support.proxies if self.introduction is None else self.introduction.proxies
 
     def _start_afresh(self) -> None:
         self.login = Login.NONE
@@ -130,6 +169,7 @@ class Session:
         self.client = ""
         self.epsv_all = False
         self.facts = DEFAULT_FACTS
+        self.hash = "SHA-256"  # what HASH computes
         self.verdict: Verdict | None = None  # of the last data connection that failed
         self.reset_parameters()
 
@@ -140,6 +180,7 @@ class Session:
         self.type = TransferType.ASCII
         self.rename_from: Path | None = None
         self.restart = 0
+        self.range_end: int | None = None  # RANG: the last octet of the next transfer
 
     def log_in(self, user: str, store: Any, logout: Callable[[], Any]) -> None:
         """The user is known and has an avatar. :raises HomeRefused: the site's rules leave the user nothing to see; nothing has changed then."""
@@ -177,14 +218,19 @@ class Session:
         self.store = self.avatar = None
         self.rights = NOTHING
         self.cwd = ()
-        self.rename_from, self.restart = None, 0
+        self.rename_from, self.restart, self.range_end = None, 0, None
         if logout is not None:
             try:
                 logout()
-            except Exception:  # a realm's own code
+            except BaseException:  # a realm's own code; asyncio's CancelledError is no Exception
                 self.site.log.failure(
                     "{site} #{session}: logout of {user} failed", site=self.site.settings.name, session=self.identifier, user=printable(user, 64)
                 )
+
+    def give_up_login(self) -> None:
+        """The connection is being closed: a login that is under way has nobody left to log in."""
+        if self.login_under_way is not None:
+            self.login_under_way.cancel()
 
     def reinitialize(self) -> None:
         """REIN: as freshly connected (RFC 959 §4.1.1)."""
@@ -196,12 +242,13 @@ class Session:
         if not keeps & Keeps.RENAME:
             self.rename_from = None
         if not keeps & Keeps.RESTART:
-            self.restart = 0
+            self.restart, self.range_end = 0, None
 
-    def take_restart(self) -> int:
-        """The restart point for the transfer that begins now; it is used up."""
-        offset, self.restart = self.restart, 0
-        return offset
+    def take_range(self) -> tuple[int, int | None]:
+        """Where the transfer that begins now starts, and its last octet if RANG named one; they are used up."""
+        taken = self.restart, self.range_end
+        self.restart, self.range_end = 0, None
+        return taken
 
     def use_data_port(self, port: Any) -> None:
         """The client's newest PASV, EPSV, PORT or EPRT; an older one ends (PROTOCOL P-DC-3)."""
@@ -227,6 +274,16 @@ class Session:
         if port is not None:
             port.close()
             given_up(self, port)
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the control connection is encrypted."""
+        return self.tls is not None and self.tls.is_control_secure
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether data connections are to be encrypted (PROT P)."""
+        return self.tls is not None and self.tls.is_private
 
     @property
     def is_anonymous(self) -> bool:

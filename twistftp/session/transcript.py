@@ -3,8 +3,8 @@ What a site tells the log: one structured event a login, a transfer and, where w
 
 Not here: files and formats of access logs; they observe these events.
 
-Every event carries ``ftp_event`` (``"login"``, ``"transfer"``, ``"data port"``, ``"denial"``, ``"command"``), ``site``, ``session`` (a number),
-``peer`` and ``user``.
+Every event carries ``ftp_event`` (``"login"``, ``"transfer"``, ``"data port"``, ``"tls"``, ``"denial"``, ``"command"``), ``site``, ``session`` (a
+number), ``peer`` and ``user``.
 An observer that is added here sees them all. Twisted's log gets logins and transfers, at most :data:`LINES_A_SECOND` of them,
 because to write such a line costs as much as a small transfer; the rest is counted. ``[site.logging] commands`` sends it everything.
 """
@@ -123,6 +123,12 @@ class Transcript:
         fields["cause"] = verdict.cause.name if verdict is not None else type(error).__name__
         fields["why"] = printable(verdict.text if verdict is not None else (str(error) or type(error).__name__))
         self._tell(LogLevel.warn, _WHO + "{verb} {path} failed: {why}", fields)
+
+    def tls_failed(self, session: Session, reason: str) -> None:
+        """The handshake of a control connection has failed."""
+        if self._has_reader(session):
+            fields = {**_who(session), "ftp_event": "tls", "why": printable(reason)}
+            self._tell(LogLevel.warn, _WHO + "TLS handshake failed: {why}", fields)
 
     def gave_up(self, session: Session, verdict: Verdict) -> None:
         """A data port came to nothing before any transfer command."""

@@ -17,7 +17,7 @@ from twistftp.session.verdicts import failed
 from twistftp.transport.interfaces import DataConnectionFailed
 from twistftp.wire.replies import Reply
 
-__all__ = ["Transfer", "send_over_data", "settled"]
+__all__ = ["Transfer", "receive_over_data", "send_over_data", "settled"]
 
 _NOT_SET_UP = Verdict(Cause.NOT_SET_UP)
 _T = TypeVar("_T")
@@ -66,16 +66,26 @@ class Transfer:
         else:
             self._port.close()
 
-    async def connected(self) -> Any:
-        """The data connection; the wait for it ends early by :meth:`abort`."""
+    async def connected(self, opening: Reply) -> Any:
+        """
+        The data connection; the wait for it ends early by :meth:`abort`. ``opening`` is said before it is there if a connection
+        has come that may be it.
+        """
         session = self._session
         try:
-            self.connection = await settled(self._port.connection(session.site.settings.limits.data_channel_timeout))
+            connection = self._port.connection(session.site.settings.limits.data_channel_timeout)
+            if isinstance(connection, Deferred):
+                if session.is_protected and hasattr(self._port, "when_knocked"):
+                    self._port.when_knocked(lambda: self.begin(opening))
+                connection = await connection
+            self.connection = connection
         except (DataConnectionFailed, CancelledError):
             if self._ended_by is not None:
                 raise DataConnectionFailed(self._why_not(self._ended_by)) from None
             raise
-        session.site.verdicts.arrived(session.peer, session.passive_by)
+        session.site.verdicts.arrived(session.peer, session.passive_by, is_secure=session.is_secure)
+        if self.connection.is_private is not session.is_protected:  # PROT came between (PROTOCOL P-PROT-6)
+            raise DataConnectionFailed(Verdict(Cause.LEVEL_CHANGED))
         return self.connection
 
     def _why_not(self, ended_by: Cause) -> Verdict:
@@ -84,7 +94,9 @@ class Transfer:
         return waited_in_vain or Verdict(ended_by)
 
     def begin(self, reply: Reply) -> None:
-        """Send the 150, then the status that somebody asked for before it."""
+        """Send the 150, then the status that somebody asked for before it; once."""
+        if self.is_begun:
+            return
         self.is_begun = True
         self._session.control.send(reply)
         for answer in self.status_wanted:
@@ -92,15 +104,22 @@ class Transfer:
 
 
 async def send_over_data(
-    session: Session, verb: str, what: str, send: Callable[[Any], Deferred[None] | None], total: int | None = None, of_bytes: str = ""
+    session: Session,
+    verb: str,
+    what: str,
+    send: Callable[[Any], Deferred[None] | None],
+    total: int | None = None,
+    of_bytes: str = "",
+    opening: str = "",
 ) -> Reply:
     """
-    Send something over the data connection that the client has set up.
+    Send something over the data connection that the client has set up (:func:`receive_over_data` uses it for the other direction).
 
     :param what: the path, for texts and the log.
     :param send: told the ``IDataConnection``, sends everything and ends it; gives ``None`` or a Deferred.
     :param total: the octets to come, where that is known.
     :param of_bytes: what to add to the text of 150; clients read ``(N bytes)`` (PROTOCOL P-RETR-2).
+    :param opening: a text of 150 of its own.
     :raises DataConnectionFailed: there is none, or it failed.
     """
     port = session.take_data_port()
@@ -110,8 +129,9 @@ async def send_over_data(
     error: Exception | None = None
     try:
         session.control.look_ahead()
-        connection = await transfer.connected()
-        transfer.begin(Reply.of(150, f"Opening data connection{of_bytes}."))
+        begins = Reply.of(150, opening or f"Opening data connection{of_bytes}.")
+        connection = await transfer.connected(begins)
+        transfer.begin(begins)
         ended = send(connection)
         if ended is not None:
             await ended
@@ -123,6 +143,24 @@ async def send_over_data(
         raise error from None
     finally:
         session.transfer = None
+        session.octets_sent += transfer.octets
         if transfer.connection is not None:
-            transfer.connection.close()  # one that nothing was sent on; after a send this does nothing
+            transfer.connection.close()  # one that nothing was sent on, or all was received; after a send this does nothing
         session.site.transcript.transfer(session, transfer, error)
+
+
+async def receive_over_data(session: Session, verb: str, what: str, sink: Any, opening: str = "") -> Reply:
+    """
+    Receive a file over the data connection that the client has set up. It is stored before 226 goes (PROTOCOL P-DX-3).
+
+    :param sink: an ``ISink`` with the ``finish`` of an ``IUpload``.
+    :param opening: a text of 150 of its own.
+    :raises DataConnectionFailed: there is none, or it failed: octets may be missing.
+    :raises StorageError: what arrived could not be stored.
+    """
+
+    async def receive(connection: Any) -> None:
+        await connection.receive(sink)
+        await settled(sink.finish())
+
+    return await send_over_data(session, verb, what, lambda connection: Deferred.fromCoroutine(receive(connection)), opening=opening)

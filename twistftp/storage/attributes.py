@@ -31,16 +31,22 @@ class Rights(dict[tuple[int, int, int], str]):
     """
     The letters of the ``perm`` fact (RFC 3659 §7.5.5) of a reader, by ``(st_mode, st_uid, st_gid)``, remembered.
 
-    ``r`` of a file: it can be fetched. ``e`` of a directory: it can be entered; ``l``: and listed. Everything else has none.
+    ``r`` of a file: it can be fetched. ``e`` of a directory: it can be entered; ``l``: and listed. Of those who may write: ``a`` and ``w`` of a
+    file: it can be added to and replaced; ``c``, ``m`` and ``p`` of a directory: files and directories can be made in it, and removed; ``d`` and
+    ``f`` of anything: it can be removed and renamed. Everything else has none.
 
     :param user: the effective user; ``None`` where there are none (Windows): then the mode alone decides. 0 may read all.
     :param groups: the effective group and the supplementary ones.
+    :param writable: whether the reader may also write.
+    :param removable: whether what is in the directory at hand can be removed.
     """
 
-    def __init__(self, user: int | None, groups: frozenset[int]) -> None:
+    def __init__(self, user: int | None, groups: frozenset[int], writable: bool = False, removable: bool = False) -> None:
         super().__init__()
         self._user = user
         self._groups = groups
+        self._writable = writable
+        self._removable = "df" if removable else ""
 
     def __missing__(self, key: tuple[int, int, int]) -> str:
         if len(self) > 4096:  # somebody's file system with all modes there are
@@ -57,21 +63,32 @@ class Rights(dict[tuple[int, int, int], str]):
             bits = mode >> 3 & 0o7
         else:
             bits = mode & 0o7
+        may_write = self._writable and bits & 0o2
         if stat.S_ISREG(mode):
-            return "r" if bits & 0o4 else ""
+            return ("a" if may_write else "") + self._removable + ("r" if bits & 0o4 else "") + ("w" if may_write else "")
         if not stat.S_ISDIR(mode) or not bits & 0o1:  # names without the right to look at them are of no use
-            return ""
-        return "el" if bits & 0o4 else "e"
+            return self._removable
+        letters = self._removable + ("el" if bits & 0o4 else "e")
+        return f"cmp{letters}" if may_write else letters
 
 
-_by_user: dict[int | None, Rights] = {}
+_known: dict[tuple[int | None, bool, bool], Rights] = {}
 
 
-def rights() -> Rights:
-    """The rights of the user that this process now acts for (a server may start as root and step down)."""
+def rights(writable: bool = False, directory: os.stat_result | None = None) -> Rights:
+    """
+    The rights of the user that this process now acts for (a server may start as root and step down).
+
+    :param writable: whether our own user may write, as far as the system lets it.
+    :param directory: where the objects are.
+    """
     user = os.geteuid() if hasattr(os, "geteuid") else None
-    known = _by_user.get(user)
+    removable = False
+    if writable and directory is not None:
+        removable = "p" in rights(True)[directory.st_mode, directory.st_uid, directory.st_gid]
+    key = (user, writable, removable)
+    known = _known.get(key)
     if known is None:
         groups = frozenset((os.getegid(), *os.getgroups())) if user is not None else frozenset[int]()
-        known = _by_user[user] = Rights(user, groups)
+        known = _known[key] = Rights(user, groups, writable, removable)
     return known

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, NoReturn, TypeAlias, TypeVar
@@ -73,6 +74,10 @@ class Directory:
     def link(self, name: bytes) -> bytes:
         """What a symbolic link holds. :raises OSError: as ``readlink(2)``."""
         return os.readlink(self.prefix + name, dir_fd=self.descriptor)
+
+    def own_status(self) -> os.stat_result:
+        """What the system knows of the directory itself. :raises OSError: as ``fstat(2)``."""
+        return os.lstat(self.prefix) if self.descriptor is None else os.fstat(self.descriptor)
 
     def few_names(self, limit: int) -> list[str] | None:
         """The names of what is in it, unless it is itself larger than ``limit`` octets: then ``None``. :raises OSError: as ``opendir(3)``."""
@@ -161,7 +166,7 @@ class Confinement:
         try:
             if self._descriptor is None:
                 real = self._real(route)
-                if not os.path.isdir(real):
+                if not stat.S_ISDIR(os.stat(real).st_mode):
                     raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
                 return Directory(None, os.path.join(real, b""))
             return Directory(self._open(route, _READ_NAMES if readable else _PASS_THROUGH, 0))

@@ -9,17 +9,25 @@ from __future__ import annotations
 import errno
 
 __all__ = [
+    "BeyondRange",
+    "Busy",
     "DirectoryNotEmpty",
+    "DiskFull",
     "IsADirectory",
     "NameNotAllowed",
     "NotADirectory",
     "NotAPlainFile",
     "NotFound",
     "ObjectExists",
+    "Occupied",
+    "OtherFileSystem",
     "PermissionDenied",
+    "QuotaExceeded",
     "ReadFailed",
     "StorageError",
+    "WriteFailed",
     "from_os_error",
+    "from_write_error",
 ]
 
 
@@ -56,11 +64,47 @@ class DirectoryNotEmpty(StorageError):
 
 
 class NameNotAllowed(StorageError):
-    """The name is too long or holds octets that no name may hold."""
+    """Nothing new can have this name; ``reason`` is fit for the client (PROTOCOL P-TEXT-24)."""
+
+    def __init__(self, reason: str = "this name cannot be used") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Occupied(StorageError):
+    """What is to be renamed would take the place of something that must stay."""
+
+
+class OtherFileSystem(StorageError):
+    """A rename cannot leave its file system."""
+
+
+class BeyondRange(StorageError):
+    """More octets came for a part of a file than it has."""
+
+
+class Busy(StorageError):
+    """The file is being uploaded; later it will do."""
+
+
+class DiskFull(StorageError):
+    """No room is left on the file system."""
+
+
+class QuotaExceeded(StorageError):
+    """No room is left for this user."""
 
 
 class ReadFailed(StorageError):
     """The disk failed while reading; ``strerror`` is the system's word for it."""
+
+    def __init__(self, strerror: str = "Input/output error") -> None:
+        super().__init__(strerror)
+        self.strerror = strerror
+
+
+class WriteFailed(StorageError):
+    """The disk failed while writing; ``strerror`` is the system's word for it."""
 
     def __init__(self, strerror: str = "Input/output error") -> None:
         super().__init__(strerror)
@@ -82,10 +126,24 @@ _BY_ERRNO: dict[int, type[StorageError]] = {
     errno.ENOTEMPTY: DirectoryNotEmpty,
     errno.ENXIO: NotAPlainFile,
     errno.ENODEV: NotAPlainFile,
+    errno.ENOSPC: DiskFull,
+    getattr(errno, "EDQUOT", errno.ENOSPC): QuotaExceeded if hasattr(errno, "EDQUOT") else DiskFull,
+    errno.EBUSY: Busy,
+    errno.ETXTBSY: Busy,
 }
+
+_TOO_LONG = "a name has at most 255 octets, a path 4095"
 
 
 def from_os_error(error: OSError) -> StorageError:
     """The storage failure that an operating system error amounts to."""
     kind = _BY_ERRNO.get(error.errno or 0)
     return kind() if kind is not None else ReadFailed(error.strerror or "Input/output error")
+
+
+def from_write_error(error: OSError) -> StorageError:
+    """:func:`from_os_error` for what makes or changes something: a name that is too long is then told so (PROTOCOL P-PATH-6)."""
+    if error.errno == errno.ENAMETOOLONG:
+        return NameNotAllowed(_TOO_LONG)
+    failure = from_os_error(error)
+    return WriteFailed(failure.strerror) if isinstance(failure, ReadFailed) else failure

@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from mmap import mmap
 
 from twisted.internet.defer import Deferred
@@ -19,7 +19,8 @@ from zope.interface import implementer
 from twistftp.storage.confinement import Confinement
 from twistftp.storage.failures import IsADirectory, NotAPlainFile, from_os_error
 from twistftp.storage.holding import Held, InThread, in_thread
-from twistftp.storage.interfaces import IOpenFile
+from twistftp.storage.interfaces import IThreadedFile
+from twistftp.storage.locking import is_locked
 
 __all__ = ["LocalFile", "open_local_file", "open_plain"]
 
@@ -60,7 +61,7 @@ def _demand_plain(mode: int) -> None:
         raise IsADirectory if stat.S_ISDIR(mode) else NotAPlainFile
 
 
-@implementer(IOpenFile)
+@implementer(IThreadedFile)
 class LocalFile(Held):
     """
     An ``IOpenFile`` over a descriptor, which it owns.
@@ -84,6 +85,11 @@ class LocalFile(Held):
     def descriptor(self) -> int | None:
         """The number for ``sendfile``; ``None`` once it is closed."""
         return None if self._is_closed else self._number
+
+    @property
+    def is_being_uploaded(self) -> bool:
+        """As in ``IOpenFile``."""
+        return not self._is_closed and is_locked(self._number)
 
     def read_at(self, offset: int, count: int) -> bytes | Deferred[bytes]:
         """As in ``IOpenFile``; fewer octets than asked for only at the end. :raises ValueError: it is closed."""
@@ -114,6 +120,10 @@ class LocalFile(Held):
         """As in ``IOpenFile``. :raises ValueError: it is closed."""
         return self._use_in(self._in_thread, self._read_ahead, offset, count)
 
+    def feed(self, take: Callable[[memoryview], object], offset: int, count: int) -> Deferred[int]:
+        """As in ``IThreadedFile``. :raises ValueError: it is closed."""
+        return self._use_in(self._in_thread, self._feed, take, offset, count)
+
     def _release(self) -> None:
         os.close(self._number)
 
@@ -135,6 +145,20 @@ class LocalFile(Held):
             return _pread(self._number, count, offset)
         except OSError as error:
             raise from_os_error(error) from error
+
+    def _feed(self, take: Callable[[memoryview], object], offset: int, count: int) -> int:
+        done = 0
+        try:
+            while done < count:
+                buffer = _buffer(min(_PIECE, count - done))
+                got = _read_into(self._number, buffer, offset + done)
+                if not got:
+                    break
+                take(buffer[:got])
+                done += got
+        except OSError as error:
+            raise from_os_error(error) from error
+        return done
 
     def _read_ahead(self, offset: int, count: int) -> None:
         """May wait for the disk: that is what it is for."""
@@ -165,7 +189,11 @@ def _buffer(size: int) -> memoryview:
 
 
 def _read_into(number: int, buffer: memoryview, offset: int) -> int:
-    return os.preadv(number, [buffer], offset) if hasattr(os, "preadv") else len(_pread(number, len(buffer), offset))
+    if hasattr(os, "preadv"):
+        return os.preadv(number, [buffer], offset)
+    data = _pread(number, len(buffer), offset)
+    buffer[: len(data)] = data
+    return len(data)
 
 
 def _pread(number: int, count: int, offset: int) -> bytes:

@@ -1,7 +1,8 @@
 """
-The avatar over local files: Twisted's ``IFTPShell`` and our ``IFileStore``, for reading.
+The avatar over local files: Twisted's ``IFTPShell`` and our ``IFileStore``.
 
-Not here: how paths stay below the root (``confinement``), reading (``files``), directories (``listing``).
+Not here: how paths stay below the root (``confinement``), reading (``files``), directories (``listing``), uploads (``uploads``), all
+other changes (``changing``).
 """
 
 from __future__ import annotations
@@ -19,14 +20,17 @@ from twisted.python.filepath import Permissions
 from zope.interface import implementer
 
 from twistftp.policy.isolation import Account
-from twistftp.storage import failures
+from twistftp.storage import changing, failures
 from twistftp.storage.attributes import entry_of, rights
 from twistftp.storage.confinement import Confinement, octets_of, text_of
 from twistftp.storage.files import LocalFile, open_local_file, open_plain
 from twistftp.storage.holding import InThread, in_thread
 from twistftp.storage.links import Links
 from twistftp.storage.listing import LocalListing
+from twistftp.storage.placing import RESERVED
 from twistftp.storage.site_store import ISiteStore
+from twistftp.storage.stock_writing import StockWriter
+from twistftp.storage.uploads import LocalUpload, open_unique, open_upload, read_upload
 from twistftp.wire.entries import ALL_FACTS, Entry
 from twistftp.wire.paths import Path
 
@@ -42,6 +46,9 @@ _STOCK: dict[type[BaseException], type[ftp.FTPCmdError]] = {
     failures.NotADirectory: ftp.IsNotADirectoryError,
     failures.NotAPlainFile: ftp.PermissionDeniedError,
     failures.ObjectExists: ftp.FileExistsError,
+    failures.Occupied: ftp.FileExistsError,
+    failures.NameNotAllowed: ftp.PermissionDeniedError,
+    failures.Busy: ftp.PermissionDeniedError,
 }
 
 # The keys of IFTPShell.stat and list, of an entry seen through links.
@@ -59,78 +66,140 @@ _KEYS: dict[str, Callable[[Entry], object]] = {
 @implementer(ftp.IFTPShell, ISiteStore)
 class FilesystemShell:
     """
-    One user's view of the files below a root, read-only.
+    One user's view of the files below a root.
 
     :param confinement: the root; shared by all sessions, closed by nobody here.
+    :param writable: whether the user may change anything.
     :param in_thread: how work that may wait for a disk is called.
     :param account: the user, when the site's own realm makes this.
     """
 
-    __slots__ = ("_confinement", "_in_thread", "account")
+    __slots__ = ("_confinement", "_in_thread", "account", "writable")
 
     restartable = True
+    appendable = True
+    changes_times = True
+    changes_modes = True
     facts = frozenset(ALL_FACTS)
 
-    def __init__(self, confinement: Confinement, in_thread: InThread = in_thread, account: Account | None = None) -> None:
+    def __init__(
+        self, confinement: Confinement, in_thread: InThread = in_thread, account: Account | None = None, *, writable: bool = False
+    ) -> None:
         self._confinement = confinement
         self._in_thread = in_thread
         self.account = account
+        self.writable = writable
 
     # IFileStore: at once, since the system has names and inodes at hand nearly always.
 
     def status(self, path: Sequence[str]) -> Entry:
         """As in ``IFileStore``."""
         if not path:
-            return entry_of("/", self._confinement.status(()), rights())
+            return entry_of("/", self._confinement.status(()), rights(self.writable))
         name = octets_of(path[-1])
         with self._confinement.directory(path[:-1]) as directory:
-            if b"/" in name or b"\0" in name or name in (b"", b".", b".."):
+            if b"/" in name or b"\0" in name or name in (b"", b".", b"..") or name.startswith(RESERVED):
                 raise failures.NotFound
             try:
                 found = directory.status(name)
+                letters = rights(True, directory.own_status()) if self.writable else rights()
                 if stat.S_ISLNK(found.st_mode):
-                    return Links(self._confinement, path[:-1], directory, rights()).entry(name, found)
+                    return Links(self._confinement, path[:-1], directory, letters).entry(name, found)
             except OSError as error:
                 raise failures.from_os_error(error) from error
-        return entry_of(path[-1], found, rights())
+        return entry_of(path[-1], found, letters)
 
     def listing(self, path: Sequence[str]) -> LocalListing:
         """As in ``IFileStore``."""
-        return LocalListing(self._confinement, path, self._in_thread)
+        return LocalListing(self._confinement, path, self._in_thread, self.writable)
 
     def open_file(self, path: Sequence[str]) -> LocalFile:
         """As in ``IFileStore``."""
+        if path and octets_of(path[-1]).startswith(RESERVED):
+            raise failures.NotFound
         return open_local_file(self._confinement, path, self._in_thread)
 
     def reading_only(self) -> FilesystemShell:
         """As in ``ISiteStore``."""
-        return self
+        return FilesystemShell(self._confinement, self._in_thread, self.account) if self.writable else self
 
     def place(self, path: Sequence[str]) -> Path:
         """As in ``ISiteStore``."""
         return tuple([text_of(name) for name in self._confinement.place(path)])
 
+    def read_upload(self, path: Sequence[str]) -> LocalFile | None:
+        """As in ``IFileStore``; of uploads that this process receives."""
+        return read_upload(self._confinement, path, self._in_thread)
+
+    def open_upload(self, path: Sequence[str], *, offset: int | None = 0, in_place: bool = False, is_part: bool = False) -> LocalUpload:
+        """As in ``IFileStore``."""
+        self._demand_right()
+        return open_upload(self._confinement, path, offset=offset, in_place=in_place, is_part=is_part, in_thread=self._in_thread)
+
+    def open_unique(self, path: Sequence[str], *, in_place: bool = False) -> LocalUpload:
+        """As in ``IFileStore``."""
+        self._demand_right()
+        return open_unique(self._confinement, path, in_place=in_place, in_thread=self._in_thread)
+
+    def make_directory(self, path: Sequence[str]) -> None:
+        """As in ``IFileStore``."""
+        self._demand_right()
+        changing.make_directory(self._confinement, path)
+
+    def remove_directory(self, path: Sequence[str]) -> None:
+        """As in ``IFileStore``."""
+        self._demand_right()
+        changing.remove_directory(self._confinement, path)
+
+    def remove_file(self, path: Sequence[str]) -> defer.Deferred[None]:
+        """As in ``IFileStore``; in a thread, for a large file takes a disk a while."""
+        self._demand_right()
+        return self._in_thread(changing.remove_file, self._confinement, path)
+
+    def move(self, path: Sequence[str], to: Sequence[str], *, replace: bool = False) -> None:
+        """As in ``IFileStore``."""
+        self._demand_right()
+        changing.rename(self._confinement, path, to, replace)
+
+    def set_modified(self, path: Sequence[str], seconds: float) -> None:
+        """As in ``IFileStore``."""
+        self._demand_right()
+        changing.set_modified(self._confinement, path, seconds)
+
+    def set_mode(self, path: Sequence[str], mode: int) -> None:
+        """As in ``IFileStore``."""
+        self._demand_right()
+        changing.set_mode(self._confinement, path, mode)
+
+    def free_space(self, path: Sequence[str]) -> int | None:
+        """As in ``IFileStore``."""
+        return changing.free_space(self._confinement, path)
+
+    def _demand_right(self) -> None:
+        if not self.writable:
+            raise failures.PermissionDenied
+
     # IFTPShell, for Twisted's own server and other people's code.
 
     def makeDirectory(self, path: Sequence[str]) -> defer.Deferred[None]:
-        """Refuse: read-only."""
-        return _refused(path)
+        """Make one directory."""
+        return _deferred(path, lambda: self.make_directory(path))
 
     def removeDirectory(self, path: Sequence[str]) -> defer.Deferred[None]:
-        """Refuse: read-only."""
-        return _refused(path)
+        """Remove an empty directory."""
+        return _deferred(path, lambda: self.remove_directory(path))
 
     def removeFile(self, path: Sequence[str]) -> defer.Deferred[None]:
-        """Refuse: read-only."""
-        return _refused(path)
+        """Remove a file."""
+        return _deferred(path, lambda: self.remove_file(path))
 
     def rename(self, fromPath: Sequence[str], toPath: Sequence[str]) -> defer.Deferred[None]:
-        """Refuse: read-only."""
-        return _refused(fromPath)
+        """Rename or move an object; nothing is replaced."""
+        return _deferred(fromPath, lambda: self.move(fromPath, toPath))
 
-    def openForWriting(self, path: Sequence[str]) -> defer.Deferred[Any]:
-        """Refuse: read-only."""
-        return _refused(path)
+    def openForWriting(self, path: Sequence[str]) -> defer.Deferred[StockWriter]:
+        """A file's ``IWriteFile``; what it receives becomes the file when it is closed."""
+        return _deferred(path, lambda: StockWriter(self.open_upload(path)))
 
     def access(self, path: Sequence[str]) -> defer.Deferred[None]:
         """Succeed if ``path`` is a directory that can be listed (that is what Twisted's ``CWD`` asks)."""
@@ -209,11 +278,7 @@ def _values(entry: Entry, keys: Iterable[str]) -> list[object]:
     return [_KEYS[key](seen) for key in keys]
 
 
-def _refused(path: Sequence[str]) -> defer.Deferred[Any]:
-    return defer.fail(ftp.PermissionDeniedError("/".join(path)))
-
-
-def _deferred(path: Sequence[str], function: Callable[[], _T]) -> defer.Deferred[_T]:
+def _deferred(path: Sequence[str], function: Callable[[], Any]) -> defer.Deferred[Any]:
     return _translated(path, defer.maybeDeferred(function))
 
 

@@ -1,7 +1,7 @@
 """
 Other people's ``IFTPShell`` as our ``IFileStore``: names, values and failures translated.
 
-Not here: contents (``foreign_reading``), our own avatar (``filesystem``, which is an ``IFileStore`` already).
+Not here: contents (``foreign_reading``, ``foreign_writing``), our own avatar (``filesystem``, which is an ``IFileStore`` already).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.protocols import ftp
 from twisted.python.failure import Failure
 from twisted.python.filepath import InsecurePath, Permissions
@@ -21,8 +21,10 @@ from zope.interface import implementer
 
 from twistftp.storage import failures
 from twistftp.storage.confinement import octets_of, text_of
-from twistftp.storage.foreign_reading import ForeignFile
-from twistftp.storage.interfaces import IFileStore, IListing
+from twistftp.storage.files import LocalFile
+from twistftp.storage.foreign_reading import ForeignFile, RestartableFile
+from twistftp.storage.foreign_writing import ForeignUpload
+from twistftp.storage.interfaces import IAppendable, IDirectFile, IFileStore, IListing, IRestartable, ITimestamps
 from twistftp.wire.entries import Entry
 
 __all__ = ["ForeignStore"]
@@ -65,16 +67,33 @@ class ForeignStore:
     """
     An ``IFileStore`` that asks an ``IFTPShell``; everything it gives is deferred.
 
-    What that interface has no word for is missing: links, identity, rights, reading from the middle.
+    What that interface has no word for is missing: links, identity, rights. What it can do beyond, it says by the optional
+    interfaces of ``interfaces``.
     """
 
     __slots__ = ("_shell",)
 
-    restartable = False
+    changes_modes = False
+    writable = True  # a shell says itself what its user may not do
     facts = frozenset({"type", "size", "modify", "unix.mode", "unix.owner", "unix.group"})
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
+
+    @property
+    def restartable(self) -> bool:
+        """As in ``IFileStore``."""
+        return bool(IRestartable.providedBy(self._shell))
+
+    @property
+    def appendable(self) -> bool:
+        """As in ``IFileStore``."""
+        return bool(IAppendable.providedBy(self._shell))
+
+    @property
+    def changes_times(self) -> bool:
+        """As in ``IFileStore``."""
+        return bool(ITimestamps.providedBy(self._shell))
 
     def status(self, path: Sequence[str]) -> Deferred[Entry]:
         """As in ``IFileStore``."""
@@ -84,9 +103,47 @@ class ForeignStore:
         """As in ``IFileStore``."""
         return Deferred.fromCoroutine(self._listing(path))
 
-    def open_file(self, path: Sequence[str]) -> Deferred[ForeignFile]:
+    def open_file(self, path: Sequence[str]) -> Deferred[ForeignFile | RestartableFile | LocalFile]:
         """As in ``IFileStore``."""
         return Deferred.fromCoroutine(self._open_file(path))
+
+    def read_upload(self, path: Sequence[str]) -> None:
+        """As in ``IFileStore``: a shell does not tell."""
+
+    def open_upload(self, path: Sequence[str], *, offset: int | None = 0, in_place: bool = False, is_part: bool = False) -> Deferred[ForeignUpload]:
+        """As in ``IFileStore``; whether it is written in place is the shell's to decide."""
+        return Deferred.fromCoroutine(self._open_upload(path, offset, is_part))
+
+    def open_unique(self, path: Sequence[str], *, in_place: bool = False) -> Deferred[ForeignUpload]:
+        """As in ``IFileStore``."""
+        return Deferred.fromCoroutine(self._open_unique(path))
+
+    def make_directory(self, path: Sequence[str]) -> Deferred[None]:
+        """As in ``IFileStore``."""
+        return Deferred.fromCoroutine(self._make_directory(path))
+
+    def remove_directory(self, path: Sequence[str]) -> Deferred[None]:
+        """As in ``IFileStore``."""
+        return _ask(self._shell.removeDirectory, list(path))
+
+    def remove_file(self, path: Sequence[str]) -> Deferred[None]:
+        """As in ``IFileStore``."""
+        return _ask(self._shell.removeFile, list(path))
+
+    def move(self, path: Sequence[str], to: Sequence[str], *, replace: bool = False) -> Deferred[None]:
+        """As in ``IFileStore``."""
+        return Deferred.fromCoroutine(self._move(path, to, replace))
+
+    def set_modified(self, path: Sequence[str], seconds: float) -> Deferred[None]:
+        """As in ``IFileStore``, with ``changes_times``."""
+        return _ask(self._shell.setModificationTime, list(path), seconds)
+
+    def set_mode(self, path: Sequence[str], mode: int) -> Deferred[None]:
+        """A shell has no word for it. :raises PermissionDenied: always."""
+        return fail(failures.PermissionDenied())
+
+    def free_space(self, path: Sequence[str]) -> None:
+        """As in ``IFileStore``: a shell does not tell."""
 
     async def _status(self, path: Sequence[str]) -> Entry:
         values = await _ask(self._shell.stat, list(path), _KEYS)
@@ -103,12 +160,60 @@ class ForeignStore:
             found = [(name, None) for name, _ in await _ask(self._shell.list, list(path), ())]
         return _ForeignListing(self, path, found)
 
-    async def _open_file(self, path: Sequence[str]) -> ForeignFile:
+    async def _open_file(self, path: Sequence[str]) -> ForeignFile | RestartableFile | LocalFile:
         entry = await self._status(path)
         if entry.is_directory:
             raise failures.IsADirectory
-        reader = await _ask(self._shell.openForReading, list(path))
+        shell = self._shell
+        reader = await _ask(shell.openForReading, list(path))
+        if IDirectFile.providedBy(reader):
+            return LocalFile(reader.detach(), entry.size)
+        if IRestartable.providedBy(shell):
+            return RestartableFile(reader, entry.size, _translate, lambda offset: _ask(shell.openForReadingAt, list(path), offset))
         return ForeignFile(reader, entry.size, _translate)
+
+    async def _there(self, path: Sequence[str]) -> Entry | None:
+        try:
+            return await self._status(path)
+        except failures.NotFound:
+            return None
+
+    async def _open_upload(self, path: Sequence[str], offset: int | None, is_part: bool) -> ForeignUpload:
+        there = await self._there(path)
+        if there is not None and there.is_directory:
+            raise failures.NameNotAllowed("it is a directory")
+        shell, segments = self._shell, list(path)
+        if there is None:
+            if offset:
+                raise failures.NotFound
+            if path and not (await self._status(path[:-1])).is_directory:
+                raise failures.NotADirectory
+        if is_part:
+            raise failures.PermissionDenied  # no shell has a word for it
+        if offset is None:
+            return ForeignUpload(lambda: _ask(shell.openForAppending, segments), there.size if there else 0, _translate)
+        if offset:
+            return ForeignUpload(lambda: _ask(shell.openForWritingAt, segments, offset), offset, _translate)
+        return ForeignUpload(lambda: _ask(shell.openForWriting, segments), 0, _translate)
+
+    async def _open_unique(self, path: Sequence[str]) -> ForeignUpload:
+        if await self._there(path) is not None:
+            raise failures.ObjectExists
+        return await self._open_upload(path, 0, False)
+
+    async def _make_directory(self, path: Sequence[str]) -> None:
+        # Twisted's shell makes the directories above too, and thinks it well that it is there already.
+        if await self._there(path) is not None:
+            raise failures.ObjectExists
+        if not (await self._status(path[:-1])).is_directory:
+            raise failures.NotADirectory
+        await _ask(self._shell.makeDirectory, list(path))
+
+    async def _move(self, path: Sequence[str], to: Sequence[str], replace: bool) -> None:
+        there = await self._there(to)
+        if there is not None and (there.is_directory or not replace):
+            raise failures.Occupied
+        await _ask(self._shell.rename, list(path), list(to))
 
 
 @implementer(IListing)

@@ -17,7 +17,7 @@ from zope.interface import implementer
 
 from twistftp.storage.interfaces import IOpenFile
 
-__all__ = ["ForeignFile"]
+__all__ = ["ForeignFile", "RestartableFile"]
 
 _HIGH = 256 * 1024  # octets held, above which a push producer is paused
 _LOW = _HIGH // 2  # and below which it is resumed
@@ -34,6 +34,7 @@ class ForeignFile:
     """
 
     descriptor = None
+    is_being_uploaded = False  # a shell does not tell
 
     def __init__(self, reader: Any, size: int, translate: Callable[[Failure], object] = lambda failure: failure) -> None:
         self.size = size
@@ -181,3 +182,64 @@ class ForeignFile:
             self._producer.resumeProducing()
             if not self._has_written:
                 break
+
+
+@implementer(IOpenFile)
+class RestartableFile:
+    """
+    An ``IOpenFile`` over a shell that opens its files at any octet (``IRestartable``): read on, or begun anew where that is asked for.
+
+    :param opener: opens the file at an offset: a Deferred of an ``IReadFile``.
+    """
+
+    descriptor = None
+    is_being_uploaded = False
+
+    def __init__(self, reader: Any, size: int, translate: Callable[[Failure], object], opener: Callable[[int], Deferred[Any]]) -> None:
+        self.size = size
+        self._translate = translate
+        self._opener = opener
+        self._file = ForeignFile(reader, size, translate)
+        self._begun = 0  # where the reader at hand began
+        self._position = 0
+        self._is_closed = False
+
+    def read_at(self, offset: int, count: int) -> bytes | Deferred[bytes]:
+        """As in ``IOpenFile``. :raises ValueError: it is closed."""
+        if self._is_closed:
+            raise ValueError("the file is closed")
+        if offset != self._position:
+            self._file.close()
+            self._position = offset
+            return self._opener(offset).addCallback(self._reopened, count)
+        return self._read(count)
+
+    def _reopened(self, reader: Any, count: int) -> bytes | Deferred[bytes]:
+        self._file = ForeignFile(reader, self.size - self._position, self._translate)
+        if self._is_closed:
+            self._file.close()
+            return b""
+        self._begun = self._position
+        return self._read(count)
+
+    def _read(self, count: int) -> bytes | Deferred[bytes]:
+        data = self._file.read_at(self._position - self._begun, count)
+        return data.addCallback(self._count) if isinstance(data, Deferred) else self._count(data)
+
+    def _count(self, data: bytes) -> bytes:
+        self._position += len(data)
+        return data
+
+    def is_cached(self, offset: int, count: int) -> bool:
+        """True: there is no disk of ours to wait for."""
+        return True
+
+    def warm(self, offset: int, count: int) -> Deferred[None]:
+        """Nothing to do."""
+        return succeed(None)
+
+    def close(self) -> None:
+        """As in ``IOpenFile``."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._file.close()

@@ -24,6 +24,7 @@ from twistftp.storage.failures import from_os_error
 from twistftp.storage.holding import Held, InThread, in_thread
 from twistftp.storage.interfaces import ILongListing
 from twistftp.storage.links import Links
+from twistftp.storage.placing import RESERVED
 from twistftp.wire.entries import Entry
 from twistftp.wire.unix_form import KIND, OWNER, UnixForm
 
@@ -49,18 +50,19 @@ class LocalListing(Held):
     An ``ILongListing``. Only names are held, and they are held as octets.
 
     A directory that is big or that a cold disk is slow to tell of is read in threads. Entries that vanish are left out
-    (P-LS-6), and so are names with CR or LF (P-LINE-10).
+    (P-LS-6), and so are names with CR or LF (P-LINE-10) and unfinished uploads.
 
+    :param writable: whether the reader may also write, as far as the system lets it.
     :raises StorageError: missing, outside, not a directory, no right to list it.
     """
 
     __slots__ = ("_directory", "_in_thread", "_is_slow", "_links", "_names", "_rest", "_rights", "_runs")
 
-    def __init__(self, confinement: Confinement, path: Sequence[str], in_thread: InThread = in_thread) -> None:
+    def __init__(self, confinement: Confinement, path: Sequence[str], in_thread: InThread = in_thread, writable: bool = False) -> None:
         super().__init__()
         self._directory = directory = confinement.directory(path, readable=True)
         self._in_thread = in_thread
-        self._rights: Rights = rights()
+        self._rights: Rights = rights(True, directory.own_status()) if writable else rights()
         self._links = Links(confinement, path, directory, self._rights)
         self._is_slow = False
         self._runs: list[list[bytes]] = []
@@ -179,24 +181,27 @@ class LocalListing(Held):
         for name in names:
             try:
                 found = look(prefix + name, dir_fd=directory)
-                mode, _, _, links, _, _, size, _, modified, _ = found
+                mode = found[0]  # by their places, not all ten unpacked: twice as fast
                 kind = mode & KIND
                 if kind != _FILE and kind != _DIRECTORY:
                     add(form.lines([self._links.entry(name, found) if kind == _LINK else entry_of(text_of(name), found, self._rights)]))
                     continue
             except OSError:
                 continue
-            add(b"%s%8d %s %s\r\n" % (heads[mode, links, owner, owner], size, dates[modified], name))
+            add(b"%s%8d %s %s\r\n" % (heads[mode, found[3], owner, owner], found[6], dates[found[8]], name))
 
 
 def _sorted_octets(names: list[Any]) -> list[bytes]:
     """Names as octets, in order, without those that no line of FTP can hold. What they are does not depend on the locale."""
     if not names:
         return []
+    names.sort()  # text compares faster than octets, and is in their order nearly always: then the sort below only sees that
     # No name has a "/", and to encode all at once takes a fraction of the time.
     joined = b"/".join(names) if isinstance(names[0], bytes) else "/".join(names).encode(_ENCODING, _ERRORS)
     octets = joined.split(b"/")
     if b"\n" in joined or b"\r" in joined:
         octets = [name for name in octets if b"\n" not in name and b"\r" not in name]
+    if RESERVED in joined:
+        octets = [name for name in octets if not name.startswith(RESERVED)]
     octets.sort()
     return octets

@@ -18,11 +18,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from twistftp.policy.diagnosis import Cause, Verdict
+from twistftp.transport.data_tls import protected
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.dtp import DataConnection
 from twistftp.transport.interfaces import DataConnectionFailed, IDataPort
 from twistftp.transport.sockets import connect
 from twistftp.transport.source import SourcePort
+from twistftp.transport.tls_session import SessionTLS
 
 __all__ = ["ActivePort"]
 
@@ -45,6 +47,7 @@ class ActivePort:
     :param closed: called with the data connection when it is gone.
     :param source_port: the port to connect from, if that can be; 0 for any.
     :param source: knows which ports the system does not let us have.
+    :param tls: the TLS of its session; this end is the server in active mode, too (PROTOCOL P-TD-1).
     """
 
     def __init__(
@@ -58,8 +61,10 @@ class ActivePort:
         closed: Callable[[DataConnection], object] | None = None,
         source_port: int = 0,
         source: SourcePort | None = None,
+        tls: SessionTLS | None = None,
     ) -> None:
         self.host, self.port = host, port
+        self._tls = tls
         self._source = source or SourcePort()
         self._source_port = self._source.choose(source_port)
         self._timeout = 0.0
@@ -96,9 +101,10 @@ class ActivePort:
         """As :meth:`close`: nothing is on its way before it is asked for."""
         self.close()
 
-    def build(self, addr: Any) -> DataConnection:
+    def build(self, addr: Any) -> Any:
         """The client has accepted: make the protocol."""
-        return DataConnection((self.host, self.port), self._deadlines, self._stall_timeout, self._connected, self._closed)
+        connection = DataConnection((self.host, self.port), self._deadlines, self._stall_timeout, self._connected, self._closed)
+        return connection if self._tls is None or not self._tls.is_private else protected(connection, self._tls)
 
     def failed(self, reason: Failure) -> None:
         """The attempt has ended without a connection."""

@@ -40,8 +40,10 @@ Hook = Callable[[], BaseException | None]
 class DirectIO(tcp.Connection):
     """Mixin for kinds of ``tcp.Connection``: sends at once, closes its half at once, and tells when the socket takes octets again."""
 
+    sends_at_once = True  # write_more and when_writable work (``secure.SecureTransport`` may have it, too)
     _read_closed = False
     _hook: Hook | None = None
+    _reader: Hook | None = None
 
     def write(self, data: bytes) -> None:
         """Send ``data``; what the kernel does not take now waits in the reactor's buffer, in order."""
@@ -101,6 +103,18 @@ class DirectIO(tcp.Connection):
     def forget_hook(self) -> None:
         """Take back :meth:`when_writable`."""
         self._hook = None
+
+    def read_by(self, reader: Hook | None) -> None:
+        """
+        Call ``reader`` instead of receiving whenever there is something to receive; ``None``: receive, and tell the protocol.
+
+        An exception that it returns ends the connection as one returned by ``doRead``; ``CONNECTION_DONE`` says that the FIN came.
+        """
+        self._reader = reader
+
+    def doRead(self) -> BaseException | None:  # type: ignore[override]
+        """There is something to receive."""
+        return super().doRead() if self._reader is None else self._reader()
 
     def doWrite(self) -> BaseException | None:  # type: ignore[override]
         """The socket takes octets: the buffer goes first, then the hook's turn comes."""

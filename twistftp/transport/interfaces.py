@@ -11,7 +11,7 @@ from zope.interface import Attribute, Interface
 
 from twistftp.policy.diagnosis import Verdict
 
-__all__ = ["DataConnectionFailed", "IDataConnection", "IDataPort", "ISource", "ShortFile"]
+__all__ = ["DataConnectionFailed", "IDataConnection", "IDataPort", "ISink", "ISource", "ShortFile"]
 
 
 class DataConnectionFailed(Exception):
@@ -56,6 +56,7 @@ class IDataConnection(Interface):
 
     octets = Attribute("int: payload octets handed to the kernel so far")
     peer = Attribute("(address, port) of the other end")
+    is_private = Attribute("bool: whether it is encrypted, or will be when its handshake is done")
 
     def send_file(file, offset, count):
         """
@@ -70,15 +71,24 @@ class IDataConnection(Interface):
     def send(source):
         """Send what an :class:`ISource` gives until it ends, then FIN. Returns and raises as ``send_file`` does."""
 
+    def receive(sink):
+        """
+        Give all octets up to the client's FIN to an :class:`ISink`. The connection then stays open until :meth:`close`.
+
+        :return: a Deferred that fires when the sink has taken the last octet and the end was a clean one; cancelling it aborts.
+        :raises DataConnectionFailed: (or the Deferred fails with it) LOST or STALLED: octets may be missing.
+        :raises Exception: (the Deferred's failure) what the sink raised; the connection has been reset.
+        """
+
     def abort(cause):
         """
-        Reset the connection. A send that is under way fails with ``DataConnectionFailed(Verdict(cause, octets=…))``.
+        Reset the connection. A transfer that is under way fails with ``DataConnectionFailed(Verdict(cause, octets=…))``.
         May be called at any time, more than once; after a complete send it does nothing, for a reset could
-        still take the last octets away from the client.
+        still take the last octets away from the client. So too after all was received.
         """
 
     def close():
-        """Give an unused connection up with FIN, not with a reset, as after a 550. Else this does nothing."""
+        """Send FIN, after all was received or when nothing was transferred, as after a 550. Else this does nothing."""
 
 
 class ISource(Interface):
@@ -86,3 +96,15 @@ class ISource(Interface):
 
     def read():
         """Give the next octets, or a Deferred of them; ``b""`` ends the transfer."""
+
+
+class ISink(Interface):
+    """Where received octets go. One call at a time."""
+
+    takes_pipes = Attribute("bool: whether :meth:`take` works")
+
+    def write(data):
+        """Take octets: ``None`` when more may come at once, else a Deferred that fires when it may."""
+
+    def take(pipe, count):
+        """:meth:`write` of ``count`` octets that a pipe holds, by ``splice``. The pipe stays open until a Deferred given has fired."""

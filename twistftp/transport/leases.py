@@ -6,17 +6,19 @@ Not here: choosing the port (``pool``), recognizing the connection (``passive``)
 
 from __future__ import annotations
 
-from enum import Enum
+from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from twistftp.policy.diagnosis import Cause, Verdict
 from twistftp.policy.matching import EXACT, PeerMatch
+from twistftp.policy.proxying import NOBODY, Proxies
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.dtp import DataConnection
 from twistftp.transport.interfaces import DataConnectionFailed, IDataPort
-from twistftp.transport.passive import PassiveListener
+from twistftp.transport.passive import PassiveListener, shares_port
+from twistftp.transport.tls_session import SessionTLS
 
 __all__ = ["LATE", "SOON", "Lease"]
 
@@ -26,7 +28,9 @@ SOON = 3.0
 """Seconds within which a client that can reach the port does so: a SYN that was lost is sent again after one."""
 
 
-class _State(Enum):
+class _State:
+    """Where a lease is. No ``Enum``, as in ``dtp``."""
+
     OFFERED = "the client knows the port; neither it nor a transfer command has come"
     AWAITED = "a transfer command waits for the client"
     ARRIVED = "the client has connected; no transfer command has come"
@@ -41,18 +45,31 @@ class Lease:
     :param client: the client's address, folded (``wire.addresses.fold_address``).
     :param match: which other addresses its connection may come from.
     :param unused_timeout: seconds for which the port is held when neither client nor transfer command comes (P-DC-12).
+    :param proxies: the balancers of which PROXY headers are believed for it.
     :param range_text: the passive ports as the text of a failure names them.
+    :param tls: the TLS of its session, if that has any. ``shares`` says whether the lease stands beside others of its address: then
+        its connection must resume that session.
     """
 
     __slots__ = (
         *("_connection", "_deadlines", "_listener", "_range_text", "_result", "_state", "_timeout", "_until"),
-        *("client", "failure", "foreign", "key", "match"),
+        *("_knocked", "client", "failure", "foreign", "key", "match", "proxies", "shares", "tls"),
     )
 
     def __init__(
-        self, listener: PassiveListener, client: str, deadlines: Deadlines, unused_timeout: float, range_text: str, match: PeerMatch = EXACT
+        self,
+        listener: PassiveListener,
+        client: str,
+        deadlines: Deadlines,
+        unused_timeout: float,
+        range_text: str,
+        match: PeerMatch = EXACT,
+        proxies: Proxies = NOBODY,
+        tls: SessionTLS | None = None,
     ) -> None:
-        self.client, self.match = client, match
+        self.client, self.match, self.proxies, self.tls = client, match, proxies, tls
+        self.shares = shares_port(tls, match, proxies)
+        self._knocked: Callable[[], object] | None = None
         self.key = match.network(client)  # what tells it from the other leases on its port
         self.failure: Verdict | None = None  # why nobody has come, once it has ended without
         self.foreign = ""  # the address of a stranger that came to this port
@@ -79,7 +96,7 @@ class Lease:
             self._state = _State.ENDED
             connection, self._connection = self._connection, None
             if connection is None or connection.is_lost:
-                raise DataConnectionFailed(Verdict(Cause.RESET_EARLY, port=self.port))
+                raise (connection and connection.error) or DataConnectionFailed(Verdict(Cause.RESET_EARLY, port=self.port))
             return connection
         if self._state is not _State.OFFERED:
             raise DataConnectionFailed(self.failure or Verdict(Cause.NOT_SET_UP))
@@ -87,6 +104,21 @@ class Lease:
         self._watch(timeout)
         self._result = Deferred(self._cancelled)
         return self._result
+
+    def when_knocked(self, knocked: Callable[[], object]) -> None:
+        """
+        Call ``knocked`` if a connection comes that may be this lease's: on a shared port that shows only when the client begins
+        TLS, and some begin no earlier than they have read 150 (PROTOCOL P-TD-2).
+        """
+        self._knocked = knocked
+        if self.shares and self._listener.has_undecided(self.client):
+            self.knock()
+
+    def knock(self) -> None:
+        """Somebody has come who may be this lease's client."""
+        knocked, self._knocked = self._knocked, None
+        if knocked is not None and self._state is _State.AWAITED:
+            knocked()
 
     def close(self) -> None:
         """Give the port up, and an unused early connection; see :class:`IDataPort`."""
@@ -131,6 +163,8 @@ class Lease:
         return None
 
     def _why_nobody(self, seconds: float) -> Verdict:
+        if self.foreign in self.proxies:
+            return Verdict(Cause.HEADERLESS, port=self.port, address=self.foreign)
         if self.foreign:
             return Verdict(Cause.FOREIGN_PEER, port=self.port, address=self.foreign)
         return Verdict(Cause.NEVER_ARRIVED, port=self.port, seconds=seconds, range=self._range_text)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -20,13 +21,17 @@ from twisted.logger import Logger
 from twistftp.policy.channels import PortRange
 from twistftp.policy.diagnosis import Cause, Verdict
 from twistftp.policy.matching import EXACT, PeerMatch
+from twistftp.policy.proxying import NOBODY, Proxies
+from twistftp.transport.data_tls import Arrival, protected
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.dtp import DataConnection
+from twistftp.transport.herald import Herald
 from twistftp.transport.interfaces import DataConnectionFailed
 from twistftp.transport.leases import Lease
-from twistftp.transport.passive import PassiveListener
+from twistftp.transport.passive import PassiveListener, shares_port
 from twistftp.transport.ports import OpenPorts, PoolCounters
 from twistftp.transport.sockets import DataPort, listen
+from twistftp.transport.tls_session import Neighbours, SessionTLS
 from twistftp.wire.addresses import fold_address
 
 __all__ = ["PassivePool", "PoolCounters"]
@@ -40,10 +45,13 @@ IDLE = 10.0
 class _Waiter:
     """A client that waits for one of its leases to end."""
 
-    __slots__ = ("_pool", "client", "interface", "match", "result", "until")
+    __slots__ = ("_pool", "client", "interface", "match", "proxies", "result", "tls", "until")
 
-    def __init__(self, pool: PassivePool, interface: str, client: str, match: PeerMatch, until: float) -> None:
-        self._pool, self.interface, self.client, self.match, self.until = pool, interface, client, match, until
+    def __init__(
+        self, pool: PassivePool, interface: str, client: str, match: PeerMatch, proxies: Proxies, tls: SessionTLS | None, until: float
+    ) -> None:
+        self._pool, self.interface, self.client, self.match, self.proxies, self.tls = pool, interface, client, match, proxies, tls
+        self.until = until
         self.result: Deferred[Lease] = Deferred(lambda _: pool.drop(self))
 
     def expire(self, now: float) -> float | None:
@@ -61,7 +69,7 @@ class PassivePool:
     :param ports: the range; may be set again at any time, then open ports outside it end with their last lease.
     :param stall_timeout: for its data connections, seconds.
     :param warm: the number of ports kept open while there are leases. Below it each lease opens another.
-    :param wait: seconds that a client with leases on all ports waits for one of them to end.
+    :param wait: seconds that a client with leases on all ports waits for one of them to end; the deadlines add up to half a second.
     :param reserved: port numbers never used, those of the control connections.
     :param range_text: how failure texts name the ports of the dynamic range ``0-0``.
     :param unused_timeout: seconds for which an unused lease holds its port (P-DC-12).
@@ -76,7 +84,7 @@ class PassivePool:
         deadlines: Deadlines,
         stall_timeout: float = 300.0,
         warm: int = 64,
-        wait: float = 2.0,
+        wait: float = 1.9,
         reserved: Collection[int] = (),
         range_text: str = "",
         unused_timeout: float = 60.0,
@@ -84,13 +92,16 @@ class PassivePool:
     ) -> None:
         self.counters = PoolCounters()
         self.active_leases = 0
+        self.neighbours = Neighbours()
         self.deadlines = deadlines
         self._stall_timeout, self._wait, self._unused_timeout = stall_timeout, wait, unused_timeout
         self._dynamic_text = range_text
         self._open = OpenPorts(reactor, self, ports, deadlines.seconds, warm, reserved, self.counters, listen)
         self._waiters: dict[tuple[str, str], deque[_Waiter]] = {}
-        self._connections: set[DataConnection] = set()
+        self._connections: set[DataConnection | Herald] = set()
+        self._arrivals: set[Arrival] = set()
         self._idle_at = 0.0
+        self._is_watched = False  # whether the deadlines will ask
         self._is_looking = False
         self._quiet_until = 0.0  # before that, no line about a stranger
         self._emptied: Deferred[None] | None = None
@@ -125,34 +136,39 @@ class PassivePool:
         """The number of data connections not gone yet: early ones, those that send, and those that wait for the client's FIN."""
         return len(self._connections)
 
-    def lease(self, interface: str, client: str, match: PeerMatch = EXACT) -> Lease | Deferred[Lease]:
+    def lease(
+        self, interface: str, client: str, match: PeerMatch = EXACT, proxies: Proxies = NOBODY, tls: SessionTLS | None = None
+    ) -> Lease | Deferred[Lease]:
         """
         Give a client a port. It is open when this returns (P-PB-7).
 
         :param interface: the address to listen on, that of the control connection.
         :param client: the client's address; the connection must come from there.
         :param match: which other addresses it may come from as well.
+        :param proxies: balancers: their connections begin with a PROXY header, and that says which client they are for.
+        :param tls: the TLS of its session.
         :return: the lease, or a Deferred of it if leases that its connection could be taken for are on all ports: it waits for one to end.
         :raises DataConnectionFailed: CANNOT_LISTEN; the Deferred fails with POOL_BUSY.
         """
         interface, client = fold_address(interface), fold_address(client)
         key = (interface, client)
         if key not in self._waiters:
-            listener = self._open.find(interface, client, match)
+            listener = self._open.find(interface, client, match, proxies, shares_port(tls, match, proxies))
             if listener is not None:
-                return self._grant(listener, client, match)
-            if not self._open.is_held(interface, client, match):
+                return self._grant(listener, client, match, proxies, tls)
+            if not self._open.is_held(interface, client, match, proxies):
                 self.counters.refused += 1
                 raise DataConnectionFailed(Verdict(Cause.CANNOT_LISTEN))
         self.counters.waits += 1
-        waiter = _Waiter(self, interface, client, match, self.deadlines.seconds() + self._wait)
+        waiter = _Waiter(self, interface, client, match, proxies, tls, self.deadlines.seconds() + self._wait)
         self._waiters.setdefault(key, deque()).append(waiter)
         self.deadlines.watch(waiter, waiter.until)
         return waiter.result
 
-    def _grant(self, listener: PassiveListener, client: str, match: PeerMatch) -> Lease:
+    def _grant(self, listener: PassiveListener, client: str, match: PeerMatch, proxies: Proxies, tls: SessionTLS | None) -> Lease:
         listener.refused.pop(client, None)
-        lease = Lease(listener, client, self.deadlines, self._unused_timeout, self._range_text, match)
+        lease = Lease(listener, client, self.deadlines, self._unused_timeout, self._range_text, match, proxies, tls)
+        self.counters.shared += client in listener.crowds
         listener.add(lease)
         self.active_leases += 1
         self.counters.leased += 1
@@ -160,11 +176,27 @@ class PassivePool:
 
     # What listeners tell
 
-    def connect(self, lease: Lease, peer: tuple[str, int]) -> DataConnection:
-        """A lease's client has come: make its data connection."""
+    def connect(self, lease: Lease, peer: tuple[str, int]) -> Any:
+        """A lease's client has come: make its data connection, in TLS if that is what its session wants."""
+        connection = self.connection(lease, peer)
+        return connection if lease.tls is None or not lease.tls.is_private else protected(connection, lease.tls)
+
+    def connection(self, lease: Lease, peer: tuple[str, int]) -> DataConnection:
+        """The data connection of a lease."""
         connection = DataConnection(peer, self.deadlines, self._stall_timeout, lease.arrived, self._connection_closed)
         self._connections.add(connection)
         return connection
+
+    def decide(self, listener: PassiveListener, client: str, peer: tuple[str, int]) -> Any:
+        """A connection to a shared port has come: what it resumes will show whose it is."""
+        arrival = Arrival(self, listener, client, peer)
+        self._arrivals.add(arrival)
+        return arrival.transport
+
+    def decided(self, arrival: Arrival, is_known: bool) -> None:
+        """It is known whose it is, or will never be."""
+        self._arrivals.discard(arrival)
+        self.counters.unproven += not is_known
 
     def look(self, listener: PassiveListener) -> None:
         """
@@ -178,7 +210,7 @@ class PassivePool:
             finally:
                 self._is_looking = False
 
-    def late(self, listener: PassiveListener, client: str, peer: tuple[str, int]) -> DataConnection | None:
+    def late(self, listener: PassiveListener, client: str, peer: tuple[str, int]) -> Any:
         """A client connects whose transfer was refused meanwhile: a connection that closes itself with FIN, if it is in time."""
         if self.deadlines.seconds() > listener.refused.pop(client, 0.0):
             return None
@@ -187,13 +219,28 @@ class PassivePool:
         return connection
 
     def stranger(self, listener: PassiveListener, address: str) -> None:
-        """A connection was dropped: count it, and say so, though not to every knock of a port scan."""
+        """A connection was dropped that belongs to nobody."""
+        self._note_dropped("A connection from {address} to passive port {port} belongs to no client there", listener, address)
+
+    def _note_dropped(self, text: str, listener: PassiveListener, address: str, why: str = "") -> None:
+        """Count a connection that was dropped, and say so, though not to every knock of a port scan."""
         self.counters.strangers += 1
         now = self.deadlines.seconds()
         if now >= self._quiet_until:
             self._quiet_until = now + QUIET
-            text = "A connection from {address} to passive port {port} belongs to no client there ({count} such so far)."
-            self._log.info(text, address=address, port=listener.port, count=self.counters.strangers)
+            text += " ({count} such so far)."
+            self._log.info(text, address=address, port=listener.port, why=why, count=self.counters.strangers)
+
+    def herald(self, listener: PassiveListener, via: str, proxies: Proxies) -> Herald:
+        """A balancer's connection has come: who it is for turns out with its header. Any number may wait for theirs."""
+        turned_away = partial(self._turned_away, listener, via)
+        herald = Herald(self.deadlines, via, proxies, listener.introduced, turned_away, is_data=True, gone=self._connection_closed)
+        self._connections.add(herald)
+        return herald
+
+    def _turned_away(self, listener: PassiveListener, via: str, why: str) -> None:
+        self._note_dropped("A connection of the load balancer {address} to passive port {port} was closed: {why}", listener, via, why)
+        listener.note_foreign(via)
 
     def lease_ended(self, listener: PassiveListener, lease: Lease, is_used: bool) -> None:
         """A place on a port is free: for a client that waits, else kept warm for a while."""
@@ -205,20 +252,30 @@ class PassivePool:
         self._open.tidy(listener)
         if not self.active_leases and self._open:
             self._idle_at = self.deadlines.seconds() + IDLE
-            self.deadlines.watch(self, self._idle_at)
+            if not self._is_watched:
+                self._is_watched = True
+                self.deadlines.watch(self, self._idle_at)
 
     # Waiting
 
     def _serve_waiter(self, interface: str, ended: Lease) -> None:
-        """Let in those for whom the place that is free now is the right one: of each address, who has waited longest."""
+        """
+        Let in those for whom the place that is free now is the right one: of each address, who has waited longest, and those behind
+        it that can share the port with it. Nobody overtakes, so that sessions that share do not keep one out that cannot.
+        """
         for waiters in list(self._waiters.values()):
-            waiter = waiters[0] if waiters else None
-            if waiter is None or waiter.interface != interface or not waiter.match.overlaps(waiter.client, ended.match, ended.client):
-                continue
-            listener = self._open.find(interface, waiter.client, waiter.match)
-            if listener is not None:
+            while waiters:
+                waiter = waiters[0]
+                if waiter.interface != interface:
+                    break
+                if not waiter.match.overlaps(waiter.client, ended.match, ended.client) and waiter.proxies == ended.proxies:
+                    break
+                shares = shares_port(waiter.tls, waiter.match, waiter.proxies)
+                listener = self._open.find(interface, waiter.client, waiter.match, waiter.proxies, shares)
+                if listener is None:
+                    break
                 self.drop(waiter)
-                waiter.result.callback(self._grant(listener, waiter.client, waiter.match))
+                waiter.result.callback(self._grant(listener, waiter.client, waiter.match, waiter.proxies, waiter.tls))
 
     def drop(self, waiter: _Waiter) -> None:
         """Take a waiter out of its queue."""
@@ -240,6 +297,7 @@ class PassivePool:
     def expire(self, now: float) -> float | None:
         """Close the warm ports when nobody has wanted any for a while."""
         if self.active_leases or not self._open:
+            self._is_watched = False
             return None
         if now < self._idle_at:
             return self._idle_at
@@ -249,6 +307,7 @@ class PassivePool:
     def trim(self) -> None:
         """Close all ports that carry no lease."""
         self.deadlines.forget(self)
+        self._is_watched = False
         self._open.trim()
 
     def close(self) -> Deferred[None]:
@@ -258,8 +317,10 @@ class PassivePool:
                 self.drop(waiter)
                 waiter.result.errback(DataConnectionFailed(Verdict(Cause.CLOSING)))
         for listener in self._open:
-            for lease in list(listener.leases.values()):
+            for lease in listener.all_leases():
                 lease.close()
+        for arrival in list(self._arrivals):
+            arrival.give_up()
         self.trim()
         emptied: Deferred[None] = Deferred()
         self._emptied = emptied
@@ -268,7 +329,7 @@ class PassivePool:
         self._look_if_emptied()
         return DeferredList([emptied, *self._open.closing()]).addCallback(lambda _: None)
 
-    def _connection_closed(self, connection: DataConnection) -> None:
+    def _connection_closed(self, connection: DataConnection | Herald) -> None:
         self._connections.discard(connection)
         self._look_if_emptied()
 

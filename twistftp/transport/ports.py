@@ -19,6 +19,7 @@ from twisted.logger import Logger
 
 from twistftp.policy.channels import PortRange
 from twistftp.policy.matching import EXACT, PeerMatch
+from twistftp.policy.proxying import NOBODY, Proxies
 from twistftp.transport.passive import PassiveListener, PortOwner
 from twistftp.transport.sockets import DataPort
 
@@ -37,13 +38,18 @@ GUESSES = 8
 
 @dataclass
 class PoolCounters:
-    """What the passive pool has done so far: ports opened, leases given, waits for one, and what went wrong."""
+    """
+    What the passive pool has done so far: ports opened, leases given, waits for one, leases that shared a port with others of
+    their address, and what went wrong.
+    """
 
     opened: int = 0
     leased: int = 0
     waits: int = 0
+    shared: int = 0
     refused: int = 0
     strangers: int = 0
+    unproven: int = 0
     unbindable: int = 0
 
 
@@ -108,31 +114,36 @@ class OpenPorts:
 
     # Choosing
 
-    def find(self, interface: str, client: str, match: PeerMatch = EXACT) -> PassiveListener | None:
+    def find(
+        self, interface: str, client: str, match: PeerMatch = EXACT, proxies: Proxies = NOBODY, shares: bool = False
+    ) -> PassiveListener | None:
         """
         A new port while few are open, else an open one with room for this client, else a new one after all. A port that the client left
         unused comes last: connection tracking that still expects it there drops the 227 that names it again, and the client hangs.
+
+        :param shares: rather than none, one with another lease of this address (see :meth:`PassiveListener.has_room`).
         """
         is_few = len(self._open) < self._warm
         return (
             (self._open_another(interface, client, is_choosy=True) if is_few else None)
-            or self._choose(interface, client, match)
+            or self._choose(interface, client, match, proxies)
             or (None if is_few and not self._left_unused else self._open_another(interface, client))
+            or (self._choose(interface, client, match, proxies, shares) if shares else None)
         )
 
-    def is_held(self, interface: str, client: str, match: PeerMatch = EXACT) -> bool:
+    def is_held(self, interface: str, client: str, match: PeerMatch = EXACT, proxies: Proxies = NOBODY) -> bool:
         """Whether a lease is in this client's way on any port here, so that waiting may help."""
-        return any(not listener.has_room(client, match) for listener in self._by_interface.get(interface, ()))
+        return any(not listener.has_room(client, match, proxies) for listener in self._by_interface.get(interface, ()))
 
-    def _choose(self, interface: str, client: str, match: PeerMatch) -> PassiveListener | None:
+    def _choose(self, interface: str, client: str, match: PeerMatch, proxies: Proxies, shares: bool = False) -> PassiveListener | None:
         listeners = self._by_interface.get(interface)
         if not listeners:
             return None
         for _ in range(GUESSES):
             listener = listeners[int(self._random.random() * len(listeners))]
-            if not listener.is_stale and listener.has_room(client, match) and not self._is_left_unused(client, listener.port):
+            if not listener.is_stale and listener.has_room(client, match, proxies, shares) and not self._is_left_unused(client, listener.port):
                 return listener
-        free = [listener for listener in listeners if not listener.is_stale and listener.has_room(client, match)]
+        free = [listener for listener in listeners if not listener.is_stale and listener.has_room(client, match, proxies, shares)]
         better = [listener for listener in free if not self._is_left_unused(client, listener.port)]
         return self._random.choice(better or free) if free else None
 
@@ -216,13 +227,13 @@ class OpenPorts:
 
     def tidy(self, listener: PassiveListener) -> None:
         """Close a port without leases that is outside the range or one too many."""
-        if not listener.leases and (listener.is_stale or len(self._open) > self._warm):
+        if not listener.is_in_use and (listener.is_stale or len(self._open) > self._warm):
             self._close(listener)
 
     def trim(self) -> None:
         """Close all ports without leases."""
         for listener in self:
-            if not listener.leases:
+            if not listener.is_in_use:
                 self._close(listener)
 
     def closing(self) -> list[Deferred[Any]]:

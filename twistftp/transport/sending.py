@@ -25,7 +25,7 @@ from twistftp.transport.interfaces import ISource, ShortFile
 if TYPE_CHECKING:
     from twistftp.transport.dtp import DataConnection
 
-__all__ = ["HAS_SENDFILE", "SMALL", "FileSource", "PullSender", "SendfileSender", "Sender", "WriteThroughSender"]
+__all__ = ["HAS_SENDFILE", "SMALL", "FileSource", "PullSender", "SendfileSender", "Sender", "WriteThroughSender", "sender_for"]
 
 BLOCK = 1 << 22
 """Octets a ``sendfile`` call, a millisecond's worth at most: over a network the socket's buffer is the real limit."""
@@ -42,14 +42,20 @@ _LOST = frozenset((EPIPE, ECONNRESET, ECONNABORTED, ENOTCONN, ETIMEDOUT, EHOSTUN
 _AGAIN = frozenset((EAGAIN, EINTR))
 
 
+def sender_for(connection: DataConnection, transport: Any, source: Any) -> Sender:
+    """The best way to send a source over this transport."""
+    kind = WriteThroughSender if getattr(transport, "sends_at_once", False) else PullSender
+    return kind(connection, transport, source)
+
+
 @implementer(ISource)
 class FileSource:
-    """``count`` octets of an ``IOpenFile`` from ``offset``, read in chunks."""
+    """``count`` octets of an ``IOpenFile`` from ``offset``, read in chunks; ``first``: what a first ``read_at`` has given already."""
 
-    __slots__ = ("_file", "_left", "_offset")
+    __slots__ = ("_file", "_first", "_left", "_offset")
 
-    def __init__(self, file: Any, offset: int, count: int) -> None:
-        self._file, self._offset, self._left = file, offset, count
+    def __init__(self, file: Any, offset: int, count: int, first: bytes | Deferred[bytes] | None = None) -> None:
+        self._file, self._offset, self._left, self._first = file, offset, count, first
 
     def read(self) -> bytes | Deferred[bytes]:
         """
@@ -59,7 +65,9 @@ class FileSource:
         """
         if not self._left:
             return b""
-        data = self._file.read_at(self._offset, min(CHUNK, self._left))
+        data, self._first = self._first, None
+        if data is None:
+            data = self._file.read_at(self._offset, min(CHUNK, self._left))
         if type(data) is not bytes and isinstance(data, Deferred):  # an abstract base class: asking is slow
             return data.addCallback(self._count)
         return self._count(data)

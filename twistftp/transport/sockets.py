@@ -16,7 +16,7 @@ from typing import Any
 from twisted.internet import defer, posixbase, tcp
 from twisted.internet.address import IPv6Address
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IConnector, IListeningPort
+from twisted.internet.interfaces import IConnector, IHalfCloseableDescriptor, IListeningPort
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -31,6 +31,7 @@ __all__ = [
     "DirectPort",
     "DirectServer",
     "connect",
+    "half_close",
     "listen",
     "tune_control",
     "tune_data",
@@ -52,6 +53,8 @@ class DataServer(DirectServer):
     before its command, and a download need not hear of anything before it begins.
     """
 
+    _is_watched = False  # whether the reactor has ever been asked to look at it
+
     def __init__(self, sock: socket.socket, protocol: Any, client: tuple[Any, ...], server: Any, sessionno: int, reactor: Any) -> None:
         # What tcp.Server does, without composing names for the log and without reading: there is one of these per transfer.
         tcp.Connection.__init__(self, sock, protocol, reactor)
@@ -60,6 +63,27 @@ class DataServer(DirectServer):
         self.server, self.client, self.sessionno, self.hostname = server, client, sessionno, client[0]
         self.logstr = self.repstr = "DataConnection"
         self.connected = 1
+
+    def startReading(self) -> None:
+        """As always."""
+        self._is_watched = True
+        super().startReading()
+
+    def startWriting(self) -> None:
+        """As always."""
+        self._is_watched = True
+        super().startWriting()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Close and tell the protocol. A small file is gone before the reactor has heard of its connection, which then need not forget it."""
+        if self._is_watched or reason is not CLOSED or self.producer is not None or not self.connected:
+            super().connectionLost(reason)
+            return
+        self.disconnected, self.connected = 1, 0
+        protocol, skt = self.protocol, self.socket
+        del self.protocol, self.socket, self.fileno
+        skt.close()
+        protocol.connectionLost(reason)
 
 
 class DirectClient(DirectIO, tcp.Client):
@@ -120,7 +144,8 @@ class DirectPort(tcp.Port):
         """Take the connections that wait."""
         for _ in range(self.accepts):
             try:
-                skt, address = self.socket.accept()
+                descriptor, address = self.socket._accept()  # type: ignore[union-attr]  # accept() looks up twice what is known here
+                skt = socket.socket(self.addressFamily, self.socketType, 0, descriptor)
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError:
@@ -158,6 +183,11 @@ class DirectPort(tcp.Port):
         return defer.succeed(None)
 
     stopListening = loseConnection
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Close; a reactor that stops says so even to one that was closed a moment ago."""
+        if self.connected:
+            super().connectionLost(reason)
 
     def _logConnectionLostMsg(self) -> None:
         pass
@@ -221,6 +251,21 @@ def connect(reactor: Any, host: str, port: int, factory: Any, timeout: float = 3
     connector = DirectConnector(host, port, factory, timeout, bind, reactor)
     connector.connect()
     return connector
+
+
+def half_close(transport: Any) -> bool:
+    """
+    Send FIN behind what was written, and leave the other direction open where that is possible.
+
+    :return: whether it is with the kernel, or that cannot be known; else ``writeConnectionLost`` tells.
+    """
+    if isinstance(transport, DirectIO):
+        return transport.finish()
+    if IHalfCloseableDescriptor.providedBy(transport):
+        transport.loseWriteConnection()  # type: ignore[attr-defined]
+        return False
+    transport.loseConnection()
+    return True
 
 
 def _handle(transport: Any) -> socket.socket | None:

@@ -41,6 +41,7 @@ class Command:
     """
     One verb. ``handler`` is called with the session and the argument's value and gives a ``Reply``, at once or as a coroutine.
 
+    ``writes``: refused to users who may only read, before its argument is looked at (PROTOCOL P-GEN-1).
     ``feat`` is its line of FEAT: text, or a function of the session that gives one or ``None``. ``rfc`` names where it is defined.
     """
 
@@ -54,7 +55,12 @@ class Command:
     feat: str | Callable[[Any], str | None] | None = None
     while_busy: bool = False
     is_transfer: bool = False
-    is_offered: bool = True  # False: known, but always refused; HELP leaves it out
+    writes: bool = False
+    is_offered: bool | Callable[[Any], bool] = True  # False: known, but always refused; HELP leaves it out. A function of the session may say
+
+    def offered(self, session: Any) -> bool:
+        """Whether HELP shows it."""
+        return self.is_offered(session) if callable(self.is_offered) else self.is_offered
 
     @property
     def syntax(self) -> str:
@@ -94,6 +100,7 @@ class CommandTable(Mapping[str, Command]):
                 if command.verb in self._commands:
                     raise ValueError(f"{command.verb} is declared twice")
                 self._commands[command.verb] = command
+        self.get = self._commands.get  # type: ignore[method-assign]  # the dictionary's own: every line goes through it
 
     def __getitem__(self, verb: str) -> Command:
         return self._commands[verb]
@@ -103,10 +110,6 @@ class CommandTable(Mapping[str, Command]):
 
     def __len__(self) -> int:
         return len(self._commands)
-
-    def get(self, verb: str, default: Any = None) -> Any:
-        """The command of a verb; a plain dictionary look-up, because every line goes through it."""
-        return self._commands.get(verb, default)
 
 
 def masked(command: Command | None, verb: str, argument: bytes, *, expecting_password: bool = False) -> str:

@@ -76,12 +76,12 @@ class LineSplitter:
         The line in ``data``, if that is exactly one, nothing was fed before it and nothing in it needs a second look; it is not
         to be fed then. Otherwise ``None``. Nearly every command of an interactive client comes so.
         """
-        length = len(data)
-        if self._buffer or self._discarded or data.find(b"\n") != length - 1 or length > self._limit or self._oversizes >= _OVERSIZES:
+        line, end, rest = data.partition(b"\n")
+        if rest or not end or self._buffer or self._discarded or self._oversizes >= _OVERSIZES or len(data) > self._limit:
             return None
-        if b"\xff" in data or b"\0" in data or data >= b"\x80":
+        if b"\0" in line or (not line.isascii() and (b"\xff" in line or line >= b"\x80")):
             return None
-        return data[:-2] if data.endswith(b"\r\n") else data[:-1]
+        return line[:-1] if line.endswith(b"\r") else line
 
     def next_line(self) -> bytes | Oversize | None:
         """

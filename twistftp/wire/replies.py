@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 __all__ = ["Reply", "cleaned", "encode_text", "exact", "quoted"]
@@ -56,7 +57,7 @@ class Reply(NamedTuple):
     @classmethod
     def of(cls, code: int, text: str, *, closes: bool = False) -> Reply:
         """A reply of one line."""
-        return cls(code, (text,), closes)
+        return tuple.__new__(cls, (code, (text,), closes))  # as the class does, with a call less
 
     @classmethod
     def message(cls, code: int, text: str) -> Reply:
@@ -87,7 +88,13 @@ class Reply(NamedTuple):
     def octets(self) -> bytes:
         """The whole reply as it is sent, line ends included."""
         if len(self.lines) == 1:
-            return encode_text(f"{self.code} {self.lines[0]}\r\n")
+            return _line(self.code, self.lines[0])
         first, *middle, last = self.lines
         body = "".join(f" {line}\r\n" for line in middle)
         return encode_text(f"{self.code}-{first}\r\n{body}{self.code} {last}\r\n")
+
+
+@lru_cache(maxsize=256)
+def _line(code: int, text: str) -> bytes:
+    """A reply of one line; few differ, and most are said again and again."""
+    return encode_text(f"{code} {text}\r\n")

@@ -11,10 +11,11 @@ from twistftp.session.session import Session
 class FeatTests(SynchronousTestCase):
     def test_list(self) -> None:
         """P-FEAT-1, P-FEAT-2: exact, one blank before each line, sorted; the same before and after login; no argument (P-GEN-7)."""
-        d = Dialogue(self)
+        d = Dialogue(self, writable=True)
         text = (
-            "211-Features:\n CLNT\n CSID\n EPRT\n EPSV\n HOST\n LANG EN*\n MDTM\n"
-            " MLST type*;size*;modify*;perm*;unique*;unix.mode*;unix.owner;unix.group;\n REST STREAM\n SIZE\n TVFS\n UTF8\n211 End"
+            "211-Features:\n CLNT\n CSID\n EPRT\n EPSV\n HASH SHA-256*;SHA-512;SHA-1;MD5\n HOST\n LANG EN*\n MDTM\n MFMT\n"
+            " MLST type*;size*;modify*;perm*;unique*;unix.mode*;unix.owner;unix.group;\n RANG STREAM\n REST STREAM\n SITE CHMOD\n SITE UTIME\n"
+            " SIZE\n TVFS\n UTF8\n211 End"
         )
         expected = [text]
         self.assertEqual(expected, d.say("FEAT"))

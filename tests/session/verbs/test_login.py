@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError as AsyncioCancelled
 from typing import Any
 
 from twisted.cred.checkers import AllowAnonymousAccess, ICredentialsChecker
@@ -40,7 +41,7 @@ def portal_with(answer: Any, case: Any = None) -> tuple[Portal, CountingRealm, C
     return Portal(realm, [checker, AllowAnonymousAccess()]), realm, checker
 
 
-def raises(error: Exception) -> Any:
+def raises(error: BaseException) -> Any:
     def check(_: Any) -> Any:
         raise error
 
@@ -93,6 +94,13 @@ class UserTests(SynchronousTestCase):
         d = Dialogue(self)
         self.assertEqual([331, 331, 230], d.codes("USER nobody", "USER alice", "PASS secret"))
         self.assertEqual([b"alice"], d.realm.logins)
+
+    def test_composed_names(self) -> None:
+        """P-USER-1: names are taken in their composed form, so that checkers, rules and homes see one name however it was typed."""
+        portal, _, checker = portal_with(succeed("x"))
+        d = Dialogue(self, portal=portal)
+        d.say("USER u\u0308", "PASS p")
+        self.assertEqual(("ü", "ü"), (checker.asked[0][0], d.session.user))
 
     def test_user_drops_what_waits(self) -> None:
         """P-GEN-14: USER resets user, cwd, a restart point and the data port."""
@@ -150,8 +158,17 @@ class PassTests(SynchronousTestCase):
         wrong = ("USER alice", "PASS wrong")
         self.assertEqual([331, 530, 331, 230, 331, 530], d.codes(*wrong, "USER alice", "PASS secret", *wrong))
         self.assertFalse(d.is_closing)
-        self.assertEqual(["331 Password required.", "421 Too many failed logins."], d.say(*wrong, "NOOP"))
+        said = ["331 Password required.", "421 Too many failed logins from your address; try again in 300 seconds."]
+        self.assertEqual(said, d.say(*wrong, "NOOP"))
         self.assertTrue(d.is_closing)
+
+    def test_max_failures_alone(self) -> None:
+        """P-PASS-3: the limit of a connection holds for addresses, too, that are never blocked."""
+        d = Dialogue(self, logon_attempts=LogonAttempts(delay=0, max_failures=2, block=0))
+        wrong = ("USER alice", "PASS wrong")
+        self.assertEqual([331, 530], d.codes(*wrong))
+        self.assertEqual(["331 Password required.", "421 Too many failed logins."], d.say(*wrong, "NOOP"))
+        self.assertEqual([331, 230], [int(reply[:3]) for reply in d.another().login()])
 
     def test_greeting_of_many_lines(self) -> None:
         """P-PASS-1: 230 may have many lines, those between set one blank in."""
@@ -201,6 +218,21 @@ class BrokenPortalTests(SynchronousTestCase):
     def test_checker_fails_later(self) -> None:
         """A checker whose Deferred fails with anything."""
         self.assert_goes_on(self.dialogue(portal_with(lambda _: fail(ValueError("no")))[0]), 451)
+
+    def test_no_exceptions(self) -> None:
+        """What is not even an ``Exception``, as asyncio's end of a task: at once, later, from the realm, from the logout."""
+        for error in (AsyncioCancelled(), KeyboardInterrupt()):
+            self.assert_goes_on(self.dialogue(portal_with(raises(error))[0]), 451)
+            self.assert_goes_on(self.dialogue(portal_with(lambda _, error=error: fail(error))[0]), 451)
+            portal, realm, _ = portal_with(succeed("x"))
+            realm.raising = error
+            self.assert_goes_on(self.dialogue(portal), 451)
+            d = Dialogue(self)
+            d.realm._logout = raises(error).__get__(d.realm)  # type: ignore[method-assign]
+            d.login()
+            d.leave()
+            self.assertEqual(0, len(d.site.sessions))
+            self.flushLoggedErrors()
 
     def test_unauthorized(self) -> None:
         """``UnauthorizedLogin``, raised or not: 530."""

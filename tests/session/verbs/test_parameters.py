@@ -78,7 +78,7 @@ class RestTests(LoggedInCase):
                 "REST +1": 501,
             }
         )
-        self.assertEqual(["350 Restarting at 1234; send RETR next.", "501 Syntax: REST <byte offset>."], self.d.say("REST 1234", "REST x"))
+        self.assertEqual(["350 Restarting at 1234; send RETR or STOR next.", "501 Syntax: REST <byte offset>."], self.d.say("REST 1234", "REST x"))
 
     def test_zero_clears(self) -> None:
         """P-REST-1, P-STATE-12: the last REST counts, and ``REST 0`` clears."""
@@ -164,8 +164,8 @@ class OptsTests(LoggedInCase):
 
     def test_unknown(self) -> None:
         """P-OPTS-1: 501 for an unknown name or none."""
-        self.assert_codes({"OPTS": 501, "OPTS NOPE": 501, "OPTS HASH SHA-256": 501, "OPTS MODE Z LEVEL 3": 501})
-        self.assertEqual(["501 Option X?Y is not known; there are MLST, UTF8."], self.d.say(b"OPTS X\x07Y 1"))
+        self.assert_codes({"OPTS": 501, "OPTS NOPE": 501, "OPTS HASH SHA-3": 501, "OPTS MODE Z LEVEL 3": 501})
+        self.assertEqual(["501 Option X?Y is not known; there are HASH, MLST, UTF8."], self.d.say(b"OPTS X\x07Y 1"))
 
     def test_mlst(self) -> None:
         """P-OPTS-3: the answer has the known ones in our order; any case, the last ``;`` may lack; 501 for blanks."""

@@ -18,10 +18,33 @@ class SiteTests(SynchronousTestCase):
         self.assertEqual(['500 Unknown command "SITE ?[2J"; try SITE HELP.'], d.say("SITE \x1b[2J"))
 
     def test_read_only(self) -> None:
-        """P-SITE-2, P-SITE-3: what would change files is 550."""
+        """P-SITE-2, P-SITE-3, P-GEN-1: for those who may only read what would change files is 550, whatever the argument."""
         d = Dialogue(self)
         d.login()
-        self.assertEqual([550, 550], d.codes("SITE CHMOD 644 file.txt", "SITE UTIME 20240101000000 file.txt"))
+        self.assertEqual([550] * 4, d.codes("SITE CHMOD 644 file.txt", "SITE UTIME 20240101000000 file.txt", "SITE CHMOD", "SITE UTIME x"))
+        self.assertNotIn("SITE ", d.say("FEAT")[0])
+
+    def test_mode(self) -> None:
+        """P-SITE-2: three or four octal digits; nobody's rights are given away by setuid."""
+        d = Dialogue(self, {"a": b"", "with blank": b"", "d": {}}, writable=True)
+        d.login()
+        self.assertEqual([200, 200, 200], d.codes("SITE CHMOD 640 a", "SITE chmod 0755 with blank", "SITE CHMOD 700 d"))
+        self.assertEqual({("a",): 0o640, ("with blank",): 0o755, ("d",): 0o700}, d.store.modes)
+        self.assertEqual([550, 550, 550], d.codes("SITE CHMOD 4755 a", "SITE CHMOD 1777 d", "SITE CHMOD 644 none"))
+        self.assertEqual([501] * 5, d.codes("SITE CHMOD", "SITE CHMOD 644", "SITE CHMOD 64 a", "SITE CHMOD 888 a", "SITE CHMOD u+x a"))
+        self.assertIn("SITE CHMOD\n SITE UTIME\n", d.say("FEAT")[0])
+
+    def test_time(self) -> None:
+        """P-SITE-3: both forms there are; the second's middle time is that of the modification."""
+        d = Dialogue(self, {"a": b"", "with blank": b""}, writable=True)
+        d.login()
+        self.assertEqual([200], d.codes("SITE UTIME 20240105090700 a"))
+        self.assertEqual({("a",): 1704445620.0}, d.store.modified)
+        self.assertEqual([200], d.codes("SITE UTIME with blank 20230101000000 202401050907 20230101000000 UTC"))
+        self.assertEqual(1704445620.0, d.store.modified["with blank",])
+        self.assertEqual(
+            [501, 501, 501, 550], d.codes("SITE UTIME", "SITE UTIME 2024 a", "SITE UTIME 20241332000000 a", "SITE UTIME 20240105090700 x")
+        )
 
     def test_never_a_shell(self) -> None:
         """P-SEC-9: there is no SITE EXEC."""

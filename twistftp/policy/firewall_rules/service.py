@@ -7,7 +7,6 @@ Not here: how any firewall writes that down (the other modules), and reading con
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from attrs import frozen
 
@@ -109,13 +108,11 @@ def describe(settings: ServerSettings, ephemeral: PortRange) -> Service:
 
 
 def _is_implicit(site: SiteSettings) -> bool:
-    tls: Any = getattr(site, "tls", None)  # TLS comes with a later release; its settings have their names already
-    return bool(getattr(tls, "implicit", False))
+    return site.tls.implicit
 
 
 def _has_certificate(site: SiteSettings) -> bool:
-    tls: Any = getattr(site, "tls", None)
-    return bool(getattr(tls, "certificate", ""))
+    return site.tls.is_on
 
 
 def _places(site: SiteSettings) -> list[tuple[str, int | None]]:

@@ -1,45 +1,112 @@
 """
-Verbs that would change files: this site is for reading, so each is known and refused (RFC 959 §4.1.3).
+Changes to files and directories without their contents: DELE RMD MKD RNFR RNTO MFMT (RFC 959 §4.1.3, draft-somers-ftp-mfxx).
 
-Not here: anything that writes.
+Not here: uploads (``uploads``), SITE CHMOD (``site``), and who may (``storage`` refuses, and ``dispatch`` those who may only read).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from twistftp.session.lookup import find, new_path, on_existing
 from twistftp.session.session import Session
-from twistftp.wire.arguments import Argument
+from twistftp.session.transfer import settled
+from twistftp.storage.failures import ObjectExists, PermissionDenied
+from twistftp.wire.arguments import PATHNAME, Argument, ArgumentError
 from twistftp.wire.commands import CommandGroup
-from twistftp.wire.paths import decode_name
-from twistftp.wire.replies import Reply, cleaned
+from twistftp.wire.paths import decode_name, join
+from twistftp.wire.replies import Reply, cleaned, exact, quoted
 from twistftp.wire.states import Keeps
+from twistftp.wire.timeval import parse_timeval, timeval
 
-__all__ = ["changes", "refuse"]
+__all__ = ["changes", "set_time"]
 
 changes = CommandGroup("Changes")
 
 _NAME = Argument("<path>", decode_name, is_path=True)
 
-# verb -> whether it would use the data connection, its RFC
-_VERBS: dict[str, tuple[bool, str]] = {
-    **dict.fromkeys(("STOR", "APPE", "STOU"), (True, "959 §4.1.3")),
-    **dict.fromkeys(("RNFR", "RNTO", "DELE", "RMD", "MKD"), (False, "959 §4.1.3")),
-    **dict.fromkeys(("XMKD", "XRMD"), (False, "1123 §4.1.3.1")),
-    "MFMT": (False, "draft-somers-ftp-mfxx §3"),
-}
+
+@changes.command("DELE", PATHNAME, writes=True, rfc="959 §4.1.3", help="remove a file")
+async def delete(session: Session, name: str) -> Reply:
+    """A link is removed, not its target; a name is a name, and no pattern (PROTOCOL P-DELE-1)."""
+    await on_existing(session, name, session.store.remove_file)
+    return Reply.of(250, "Removed.")
 
 
-def refuse(session: Session, name: str) -> Reply:
-    """The user's rights come before the argument is looked at (PROTOCOL P-GEN-1), so nothing about the file is given away."""
-    shown = f"{cleaned(name)}: " if name else ""
-    return Reply.of(550, f"{shown}Permission denied. This site is read-only.")
+@changes.command("MKD", PATHNAME, aliases=("XMKD",), writes=True, rfc="959 §4.1.3", help="make a directory")
+async def make_directory(session: Session, name: str) -> Reply:
+    """Many clients make directories that are there, and look for "already exists" (PROTOCOL P-MKD-1)."""
+    path = new_path(session, name)
+    try:
+        await settled(session.store.make_directory(path))
+    except ObjectExists:
+        return Reply.of(550, f"{cleaned(name)}: Directory already exists.")
+    return Reply.of(257, f"{quoted(join(path))} created.")
 
 
-for _verb, (_is_transfer, _rfc) in _VERBS.items():
-    changes.command(
-        _verb, _NAME, is_transfer=_is_transfer, keeps=Keeps.NOTHING, rfc=_rfc, help="not allowed: this site is read-only", is_offered=False
-    )(refuse)
+@changes.command("RMD", PATHNAME, aliases=("XRMD",), writes=True, rfc="959 §4.1.3", help="remove an empty directory")
+async def remove_directory(session: Session, name: str) -> Reply:
+    """Never one that is not empty (PROTOCOL P-RMD-1)."""
+    await on_existing(session, name, session.store.remove_directory)
+    return Reply.of(250, "Removed.")
+
+
+@changes.command("RNFR", PATHNAME, writes=True, rfc="959 §4.1.3", help="name what is to be renamed: RNTO says how")
+async def rename_from(session: Session, name: str) -> Reply:
+    """Nothing moves yet. A link itself is renamed, also one that leads nowhere."""
+    path, _ = await find(session, name, follows=False)
+    if not path:
+        raise PermissionDenied
+    session.rename_from = path
+    return Reply.of(350, "Send RNTO with the new name.")
+
+
+@changes.command("RNTO", PATHNAME, keeps=Keeps.RENAME, writes=True, rfc="959 §4.1.3", help="give the new name to what RNFR named")
+async def rename_to(session: Session, name: str) -> Reply:
+    """Across directories too; whether a file may be replaced is a setting (PROTOCOL P-RNTO-1)."""
+    path, session.rename_from = session.rename_from, None
+    if path is None:
+        return Reply.of(503, "Send RNFR first.")
+    replace = session.site.settings.file_handling.allow_replace_on_rename
+    await settled(session.store.move(path, new_path(session, name), replace=replace))
+    return Reply.of(250, "Renamed.")
+
+
+def _time_and_name(octets: bytes) -> tuple[float, str]:
+    time, _, name = octets.partition(b" ")
+    if not name:
+        raise ArgumentError
+    try:
+        seconds = parse_timeval(time.decode("ascii", "replace"))
+    except ValueError:
+        raise ArgumentError("the time is YYYYMMDDHHMMSS, UTC") from None
+    return seconds, PATHNAME.parse(name)
+
+
+def _sets_times(session: Session) -> str | None:
+    return "MFMT" if session.store is None or (session.store.writable and session.store.changes_times) else None
+
+
+@changes.command(
+    "MFMT",
+    Argument("<YYYYMMDDHHMMSS> <path>", _time_and_name, is_path=True),
+    writes=True,
+    rfc="draft-somers-ftp-mfxx §3",
+    feat=_sets_times,
+    help="set when a file was last modified",
+)
+async def modify_time(session: Session, value: tuple[float, str]) -> Reply:
+    """UTC; of directories too (PROTOCOL P-MFMT-1)."""
+    seconds, name = value
+    return await set_time(session, name, seconds) or Reply.of(213, f"Modify={timeval(seconds)}; {exact(name)}")
+
+
+async def set_time(session: Session, name: str, seconds: float) -> Reply | None:
+    """Set when an object was last modified; a reply if that cannot be."""
+    if not session.store.changes_times:
+        return Reply.of(502, "Times cannot be set in this file system.")
+    await on_existing(session, name, lambda path: session.store.set_modified(path, seconds))
+    return None
 
 
 @changes.command("SMNT", _NAME, rfc="959 §4.1.1", help="not supported", is_offered=False)

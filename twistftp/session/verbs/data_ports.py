@@ -81,7 +81,8 @@ def _open(session: Session, announce: Callable[[Session, int], Reply]) -> Reply 
         return _NO_IP
     if session.data_port is not None:
         session.drop_data_port()
-    lease = session.site.pool.lease(session.interface, session.peer, session.site.settings.firewall_support.peer_match)
+    site = session.site
+    lease = site.pool.lease(session.interface, session.peer, site.settings.firewall_support.peer_match, session.proxies, session.tls)
     if isinstance(lease, Deferred):
         return _open_later(session, lease, announce)
     session.use_data_port(lease)
@@ -140,7 +141,7 @@ def _target(session: Session, verb: str, value: str, parse: Callable[[str], tupl
         return Reply.of(501, f"{verb} argument: {error}.")
     if is_ipv6(host) != is_ipv6(session.local):
         return _wrong_family(session) if verb == "EPRT" else Reply.of(501, "PORT names an IPv4 address, this connection is IPv6: use EPRT or EPSV.")
-    if is_unusable_target(host) or (host != session.peer.partition("%")[0] and not _may_name(session, host)):
+    if is_unusable_target(host) or _is_elsewhere(session, host) or (host != session.peer.partition("%")[0] and not _may_name(session, host)):
         raise DataConnectionFailed(refused_target(verb, host, session.peer))
     if number == 0:
         return Reply.of(501, "A port is 1 to 65535.")
@@ -153,14 +154,20 @@ def _target(session: Session, verb: str, value: str, parse: Callable[[str], tupl
             site.reactor,
             target,
             number,
-            session.interface,
+            session.interface if is_ipv6(session.interface) == is_ipv6(host) else "",  # a balancer may have come by the other family
             site.deadlines,
             site.settings.limits.data_stall_timeout,
             source_port=site.settings.firewall_support.active_port,
             source=site.source,
+            tls=session.tls,
         )
     )
     return Reply.of(200, f"{verb} command successful.")
+
+
+def _is_elsewhere(session: Session, host: str) -> bool:
+    """The loopback address of a client that came through a balancer is the balancer's, and this machine's would be somebody else's."""
+    return session.introduction is not None and is_loopback(host)
 
 
 def _may_name(session: Session, host: str) -> bool:
@@ -170,8 +177,9 @@ def _may_name(session: Session, host: str) -> bool:
     """
     settings = session.site.settings
     has_name = session.login is Login.DONE and not settings.authentication.is_anonymous(session.user)
-    is_here = host == session.local.partition("%")[0] or is_loopback(host)
-    return not settings.firewall_support.match_client_address_for_port and has_name and not is_here
+    is_here = host in (session.local.partition("%")[0], session.interface.partition("%")[0]) or is_loopback(host)
+    # Under PROT P it would not be the client whose TLS this server meets (PROTOCOL P-TD-12).
+    return not settings.firewall_support.match_client_address_for_port and has_name and not is_here and not session.is_protected
 
 
 def _zoned(host: str, interface: str) -> str:

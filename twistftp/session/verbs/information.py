@@ -30,7 +30,7 @@ _OK = Reply.of(200, "OK.")
 def features(session: Session, _: None) -> Reply:
     """The truth for this session: what is switched off is not listed (PROTOCOL P-FEAT-2)."""
     lines = list(_FEATURES_WITHOUT_VERB)
-    for command in session.site.verbs.values():
+    for command in (*session.site.verbs.values(), *session.site.site_verbs.values()):
         feature = command.feat(session) if callable(command.feat) else command.feat
         if feature:
             lines.append(feature)
@@ -42,18 +42,18 @@ def help_(session: Session, value: str) -> Reply:
     """``HELP SITE`` is ``SITE HELP``."""
     verb, _, rest = value.upper().partition(" ")
     if verb == "SITE":
-        return help_reply(session.site.site_verbs, "SITE ", rest.strip())
-    return help_reply(session.site.verbs, "", verb)
+        return help_reply(session, session.site.site_verbs, "SITE ", rest.strip())
+    return help_reply(session, session.site.verbs, "", verb)
 
 
-def help_reply(table: Mapping[str, Command], prefix: str, verb: str) -> Reply:
+def help_reply(session: Session, table: Mapping[str, Command], prefix: str, verb: str) -> Reply:
     """The verbs of a table, or the syntax of one of them."""
     if verb:
         command = table.get(verb)
         if command is None:
             return Reply.of(501, f"Unknown command {prefix}{cleaned(verb, 16)}; HELP lists them all.")
         return Reply.of(214, f"Syntax: {prefix}{command.syntax} - {command.help}")
-    offered = sorted(name for name, command in table.items() if command.is_offered)
+    offered = sorted(name for name, command in table.items() if command.offered(session))
     rows = [offered[i : i + _COLUMNS] for i in range(0, len(offered), _COLUMNS)]
     lines = ["".join(f"{prefix}{name:<6}" for name in row).rstrip() for row in rows]
     return Reply.listing(214, "Commands:", lines, f"{prefix}HELP <verb> explains one." if not prefix else "End.")
@@ -73,13 +73,17 @@ def nothing(session: Session, _: None) -> Reply:
     return _OK
 
 
+def _protection(session: Session) -> str:
+    return session.tls.description if session.tls is not None and session.tls.is_control_secure else "not encrypted"
+
+
 def _state(session: Session) -> list[str]:
     limits = session.site.settings.limits
     return [
         f"Connected to {session.local or 'this server'} from {session.peer or 'a local client'}",
         f"Logged in as {cleaned(session.user, 64)}",
         f"TYPE: {'ASCII' if session.type is TransferType.ASCII else 'Image'}, STRU: File, MODE: Stream",
-        "Control connection: not encrypted; data connections: not encrypted",
+        f"Control connection: {_protection(session)}; data connections: {'encrypted' if session.is_protected else 'not encrypted'}",
         f"Idle timeout: {limits.control_channel_timeout:g} s, data timeout: {limits.data_stall_timeout:g} s",
         f"Restart point: {session.restart}",
     ]

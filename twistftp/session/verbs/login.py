@@ -6,18 +6,22 @@ Not here: checking passwords (cred's portal does), which avatars there are (``ac
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Coroutine
 from ipaddress import ip_address
 from typing import Any
 
-from twisted.cred.credentials import Anonymous, UsernamePassword
-from twisted.cred.error import LoginFailed
+from twisted.cred.credentials import Anonymous
+from twisted.cred.error import LoginFailed, UnhandledCredentials
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.protocols.ftp import IFTPShell
 from twisted.python.failure import Failure
 
+from twistftp.credentials import ClientCertificate
+from twistftp.session.dispatch import TLS_FIRST
 from twistftp.session.failures import reply_for
+from twistftp.session.securing import end_tls, tls_lost
 from twistftp.session.session import Session
 from twistftp.session.transcript import printable
 from twistftp.storage import adapt
@@ -40,20 +44,29 @@ _ALREADY = Reply.of(503, "Already logged in; send USER first.")
 
 
 class _ClientGone(Exception):
-    """The connection was lost while a checker thought; unlike ``CancelledError``, no checker can fail with it."""
+    """The connection was lost or closed while a checker thought; unlike ``CancelledError``, no checker can fail with it."""
 
 
 _Avatar = tuple[Any, Any, Callable[[], Any]]  # what portal.login gives: interface, avatar, logout
 
 
 @login.command("USER", text("<name>"), needs=Needs.NOTHING, rfc="959 §4.1.1", help="name the user who logs in")
-def user(session: Session, name: str) -> Reply:
+def user(session: Session, name: str) -> Reply | Coroutine[Any, Any, Reply]:
     """The same answer for every name, known or not (RFC 2577 §7, PROTOCOL P-SEC-4); an earlier login ends."""
+    if session.site.settings.tls.is_login_refused(is_secure=session.is_secure):
+        return TLS_FIRST  # never 331: the password must not be asked for in clear text
     if session.login is Login.DONE:
         session.control.restart_login_clock()
     session.log_out()
     session.login = Login.NAMED
-    session.user_pending = name
+    # One name for users files, rules and homes, whichever form of its accents the client's system prefers.
+    session.user_pending = name = unicodedata.normalize("NFC", name)
+    if session.tls is not None and session.tls.peer_certificate is not None:
+        return by_certificate(session, name)
+    return _ask_for_password(session, name)
+
+
+def _ask_for_password(session: Session, name: str) -> Reply:
     authentication = session.site.settings.authentication
     return _ANONYMOUS_PASSWORD if authentication.anonymous and authentication.is_anonymous(name) else _PASSWORD_PLEASE
 
@@ -61,6 +74,8 @@ def user(session: Session, name: str) -> Reply:
 @login.command("PASS", PASSWORD, needs=Needs.NOTHING, rfc="959 §4.1.1", help="give the password")
 async def password(session: Session, given: bytes) -> Reply:
     """Log in through the site's portal; a failure waits, then says nothing about its reason (PROTOCOL P-PASS-3)."""
+    if session.site.settings.tls.is_login_refused(is_secure=session.is_secure):
+        return TLS_FIRST
     if session.login is not Login.NAMED:
         return _ALREADY if session.login is Login.DONE else _USER_FIRST
     name = session.user_pending
@@ -78,17 +93,22 @@ async def password(session: Session, given: bytes) -> Reply:
         return _turned_away(session, name, error)
     except _ClientGone:
         raise CancelledError from None
-    except Exception:
+    except GeneratorExit:
+        raise
+    except BaseException:  # others' code: asyncio's CancelledError is no Exception
         site.log.failure(
             "{site} #{session}: login of {user} ended in an error", site=site.settings.name, session=session.identifier, user=printable(name, 64)
         )
         reply = _LOGIN_BROKEN
     else:
-        site.transcript.login(session, name, site.greeting, decode_name(given) if session.is_anonymous else "")
-        return site.greeting
+        greeting = site.messages.greeting(session)
+        site.transcript.login(session, name, greeting, decode_name(given) if session.is_anonymous else "")
+        return greeting  # type: ignore[no-any-return]
     session.login, session.user_pending = Login.NONE, ""
     session.failures += 1
     site.transcript.login(session, name, reply)
+    if reply is _LOGIN_INCORRECT and (blocked := site.logon_guard.failed(session, name)) is not None:
+        return blocked  # type: ignore[no-any-return]
     attempts = site.settings.logon_attempts
     if attempts.delay:
         await deferLater(site.reactor, attempts.delay)
@@ -105,37 +125,59 @@ def _turned_away(session: Session, name: str, error: HomeRefused) -> Reply:
 
 async def _authenticate(session: Session, name: str, given: bytes) -> _Avatar:
     """
-    The avatar of a user: checkers that compare ``str`` and those that compare ``bytes`` both work, so both are tried.
+    The avatar of a user.
 
     :raises LoginFailed: no checker accepts them.
     :raises HomeRefused: one does, and the site has no home for this user.
     """
-    authentication, portal = session.site.settings.authentication, session.site.portal
+    site = session.site
+    authentication, portal = site.settings.authentication, site.portal
     if authentication.anonymous and authentication.is_anonymous(name):
-        return await _guarded(portal.login(Anonymous(), None, IFTPShell))
-    words: Any = (name, decode_name(given))  # Twisted's own FTP hands out text, its annotations say octets
+        return await _guarded(session, portal.login(Anonymous(), None, IFTPShell))
+    credentials = site.credentials(name, given)
+    asking = Deferred.fromCoroutine(credentials.put_to(lambda form: portal.login(form, None, IFTPShell)))
+    return await _guarded(session, asking, credentials.withdrawal.make)
+
+
+async def by_certificate(session: Session, name: str) -> Reply:
+    """USER alone logs in whom the client's certificate names (RFC 4217 §12.2, PROTOCOL P-TLS-7); anybody else is asked for a password."""
+    site, certificate = session.site, session.tls.peer_certificate if session.tls is not None else None
     try:
-        return await _guarded(portal.login(UsernamePassword(*words), None, IFTPShell))
-    except (_ClientGone, HomeRefused):
-        raise
-    except Exception as as_text:
-        octets = UsernamePassword(name.encode("utf-8", "surrogateescape"), given)
+        _, avatar, logout = await _guarded(session, site.portal.login(ClientCertificate(name, certificate), None, IFTPShell))
         try:
-            return await _guarded(portal.login(octets, None, IFTPShell))
-        except (_ClientGone, HomeRefused):
+            session.log_in(name, adapt(avatar), logout)
+        except BaseException:
+            logout()
             raise
-        except Exception as as_octets:
-            for error in (as_text, as_octets):
-                if isinstance(error, LoginFailed):  # a checker of the other kind may have stumbled over the type
-                    raise error from None
-            raise
+    except (LoginFailed, UnhandledCredentials):
+        return _ask_for_password(session, name)
+    except HomeRefused as error:
+        return _turned_away(session, name, error)
+    except _ClientGone:
+        raise CancelledError from None
+    except Exception:
+        site.log.failure("{site} #{session}: login by certificate ended in an error", site=site.settings.name, session=session.identifier)
+        return _ask_for_password(session, name)
+    reply = Reply.of(232, "Logged in by your certificate.")
+    site.transcript.login(session, name, reply)
+    return reply
 
 
-async def _guarded(logging_in: Deferred[_Avatar]) -> _Avatar:
-    """Wait for a login so that, if the client goes meanwhile and it then succeeds, the avatar is logged out at once."""
+async def _guarded(session: Session, logging_in: Deferred[_Avatar], withdraw: Callable[[], None] = lambda: None) -> _Avatar:
+    """
+    Wait for a login so that, if the client goes or is sent away meanwhile and it then succeeds, the avatar is logged out at once.
+
+    The login itself is not cancelled: a realm that has an avatar in the making could not hand it over to be logged out. ``withdraw``
+    is called instead, for checkers that like to know.
+    """
     if logging_in.called and not logging_in.paused:
         return await logging_in
-    waiting: Deferred[_Avatar] = Deferred(lambda cancelled: cancelled.errback(_ClientGone()))
+
+    def leave(cancelled: Deferred[_Avatar]) -> None:
+        cancelled.errback(_ClientGone())
+        withdraw()
+
+    waiting: Deferred[_Avatar] = Deferred(leave)
 
     def forward(result: _Avatar | Failure) -> None:
         if not waiting.called:
@@ -144,7 +186,11 @@ async def _guarded(logging_in: Deferred[_Avatar]) -> _Avatar:
             result[2]()
 
     logging_in.addBoth(forward)
-    return await waiting
+    session.login_under_way = waiting
+    try:
+        return await waiting
+    finally:
+        session.login_under_way = None
 
 
 @login.command("ACCT", text("<account>", is_secret=True), needs=Needs.NOTHING, rfc="959 §4.1.1", help="accepted and not used")
@@ -157,16 +203,25 @@ def account(session: Session, name: str) -> Reply:
 
 @login.command("REIN", NOTHING, needs=Needs.NOTHING, rfc="959 §4.1.1", help="log out and start afresh")
 def reinitialize(session: Session, _: None) -> Reply:
-    """The session is as freshly connected."""
+    """The session is as freshly connected: under TLS it goes back to clear text, and the client must AUTH again (PROTOCOL P-REIN-1)."""
+    if session.is_secure and session.site.settings.tls.implicit:
+        return Reply.of(502, "REIN is not possible on an implicit TLS connection; connect again.")
+    default = session.site.hosts.default
+    if default is not session.site and (refused := default.receive(session.control)) is not None:
+        return refused  # type: ignore[no-any-return]
     session.reinitialize()
     session.control.restart_login_clock()
+    if session.is_secure:
+        session.control.after_reply(lambda: end_tls(session, lambda: tls_lost(session)))
+    else:
+        tls_lost(session)
     return Reply.of(220, "Ready for a new user.")
 
 
 @login.command("QUIT", NOTHING, needs=Needs.NOTHING, rfc="959 §4.1.1", help="end the session")
 def end(session: Session, _: None) -> Reply:
     """During a transfer it waits, like any other verb (PROTOCOL P-QUIT-1)."""
-    return session.site.goodbye  # type: ignore[no-any-return]
+    return session.site.messages.goodbye(session)  # type: ignore[no-any-return]
 
 
 @login.command("HOST", word("<name>"), needs=Needs.NOTHING, rfc="7151", feat="HOST", help="name the virtual host")
@@ -183,9 +238,13 @@ def host(session: Session, name: str) -> Reply:
     except ValueError:
         if not _is_host_name(name):
             return Reply.of(501, "Syntax: HOST <name> (a host name without a port, or an address).")
-        own = session.site.settings.host_name
-        if own and name.lower().rstrip(".") != own.lower().rstrip("."):
+        site = session.site.hosts.find(name)
+        if site is None:
             return Reply.of(504, "This host is not served here.")
+        if session.tls is not None and session.tls.server_name and session.site.hosts.find(session.tls.server_name) is not site:
+            return Reply.of(504, f"TLS was begun with {cleaned(session.tls.server_name, 128)}; connect again to name another host.")
+        if site is not session.site and (refused := site.receive(session.control)) is not None:
+            return refused  # type: ignore[no-any-return]
     else:
         if literal != name and ":" not in address:  # without brackets IPv6 is accepted too: lftp sends it so
             return Reply.of(501, "Syntax: HOST [<IPv6 address>] or HOST <IPv4 address>.")

@@ -1,5 +1,5 @@
 """
-Transfer parameters: TYPE STRU MODE REST ALLO OPTS LANG (RFC 959 §4.1.2, RFC 2389 §4, RFC 3659 §5).
+Transfer parameters: TYPE STRU MODE REST RANG ALLO OPTS LANG (RFC 959 §4.1.2, RFC 2389 §4, RFC 3659 §5).
 
 Not here: what a transfer makes of them (``transfers``), FEAT (``information``).
 """
@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 
 from twistftp.session.session import Session, TransferType
+from twistftp.session.transfer import settled
+from twistftp.storage.digests import ALGORITHMS
 from twistftp.storage.refusals import denied
 from twistftp.wire.arguments import NUMBER, Argument, ArgumentError, word
 from twistftp.wire.commands import CommandGroup
@@ -74,8 +76,37 @@ def restart(session: Session, offset: int) -> Reply:
     """Not compared with any file here: the transfer does that (PROTOCOL P-REST-1)."""
     if not session.store.restartable:
         return Reply.of(502, "Transfers cannot be restarted in this file system.")
-    session.restart = offset
-    return Reply.of(350, f"Restarting at {offset}; send RETR next.")
+    session.restart, session.range_end = offset, None
+    return Reply.of(350, f"Restarting at {offset}; send RETR or STOR next.")
+
+
+def _range(octets: bytes) -> tuple[int, int]:
+    match = re.fullmatch(rb"(\d{1,18}) +(\d{1,18})", octets.strip(b" \t"))
+    if match is None:
+        raise ArgumentError
+    return int(match[1]), int(match[2])
+
+
+@parameters.command(
+    "RANG",
+    Argument("<first> <last>", _range),
+    keeps=Keeps.RESTART,
+    rfc="draft-bryan-ftp-range",
+    feat=lambda session: "RANG STREAM" if _restarts(session) else None,
+    help="have the next transfer, or HASH, mind these octets alone",
+)
+def range_(session: Session, value: tuple[int, int]) -> Reply:
+    """``RANG 1 0`` takes it back; so does one that makes no sense. REST and RANG replace each other (PROTOCOL P-RANG-1)."""
+    first, last = value
+    session.restart, session.range_end = 0, None
+    if (first, last) == (1, 0):
+        return Reply.of(350, "The next transfer is of the whole file.")
+    if first > last:
+        return Reply.of(501, "Syntax: RANG <first> <last> (the first octet, counted from 0, and the last).")
+    if not session.store.restartable:
+        return Reply.of(502, "Parts of files cannot be transferred in this file system.")
+    session.restart, session.range_end = first, last
+    return Reply.of(350, f"The next transfer is of the octets {first} to {last}; send RETR or STOR next.")
 
 
 def _allocation(octets: bytes) -> int:
@@ -85,16 +116,24 @@ def _allocation(octets: bytes) -> int:
     return int(match[1])
 
 
-@parameters.command("ALLO", Argument("<bytes> [R <bytes>]", _allocation), keeps=Keeps.RESTART, rfc="959 §4.1.3", help="reserve room; none is needed")
-def allocate(session: Session, size: int) -> Reply:
-    """Some clients send it before every upload and want a positive answer, unless the upload would be too large (PROTOCOL P-ALLO-1)."""
+@parameters.command("ALLO", Argument("<bytes> [R <bytes>]", _allocation), keeps=Keeps.RESTART, rfc="959 §4.1.3", help="ask whether there is room")
+async def allocate(session: Session, size: int) -> Reply:
+    """Some clients send it before every upload. Nothing is reserved, but what cannot fit need not be sent (PROTOCOL P-ALLO-1)."""
     if denial := session.site.settings.request_filtering.of_length(size):
         raise denied(denial)
-    return Reply.of(202, "No allocation is needed.")
+    free = await settled(session.store.free_space(session.cwd))
+    if free is not None and size > free:
+        return Reply.of(552, f"{size} bytes do not fit: {free} are free here.")
+    return Reply.of(202, "There is room; no allocation is needed.")
 
 
 @parameters.command(
-    "OPTS", word("<name> [<value>]"), needs=Needs.NOTHING, keeps=Keeps.RESTART, rfc="2389 §4", help="set an option: UTF8 ON, MLST <facts>"
+    "OPTS",
+    word("<name> [<value>]"),
+    needs=Needs.NOTHING,
+    keeps=Keeps.RESTART,
+    rfc="2389 §4",
+    help="set an option: UTF8 ON, MLST <facts>, HASH <algorithm>",
 )
 def options(session: Session, value: str) -> Reply:
     """One handler an option; Windows' ftp.exe sends UTF8 ON before it logs in (PROTOCOL P-GEN-10)."""
@@ -124,7 +163,15 @@ def _option_mlst(session: Session, value: str) -> Reply:
     return Reply.of(200, f"MLST OPTS {chosen}".rstrip())
 
 
-_OPTIONS: dict[str, Callable[[Session, str], Reply]] = {"UTF8": _option_utf8, "UTF-8": _option_utf8, "MLST": _option_mlst}
+def _option_hash(session: Session, value: str) -> Reply:
+    """The algorithm of HASH, or which it is (draft-bryan-ftpext-hash; PROTOCOL P-OPTS-4)."""
+    if value and value.upper() not in ALGORITHMS:
+        return Reply.of(501, f"There are {', '.join(ALGORITHMS)}.")
+    session.hash = value.upper() or session.hash
+    return Reply.of(200, session.hash)
+
+
+_OPTIONS: dict[str, Callable[[Session, str], Reply]] = {"UTF8": _option_utf8, "UTF-8": _option_utf8, "MLST": _option_mlst, "HASH": _option_hash}
 
 _TAG = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*", re.ASCII)
 

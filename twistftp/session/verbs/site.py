@@ -6,30 +6,33 @@ Not here: SITE EXEC, ever: no text of a client reaches a shell (RFC 2577 §9).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Coroutine
 from typing import Any
 
 from twistftp.session.dispatch import dispatch
+from twistftp.session.lookup import on_existing
 from twistftp.session.session import Session
-from twistftp.session.verbs.changes import refuse
+from twistftp.session.verbs.changes import set_time
 from twistftp.session.verbs.information import help_reply
-from twistftp.wire.arguments import NOTHING, Argument, ArgumentError, word
+from twistftp.wire.arguments import NOTHING, PATHNAME, Argument, ArgumentError, word
 from twistftp.wire.commands import CommandGroup, CommandTable, split_line
 from twistftp.wire.paths import decode_name
 from twistftp.wire.replies import Reply, cleaned
+from twistftp.wire.timeval import parse_timeval
 
 __all__ = ["SITE_VERBS", "site"]
 
+_ALL_BITS = 0o777
+
 site = CommandGroup("Site")
 _site_verbs = CommandGroup("SITE")
-
-_NAME = Argument("<...>", decode_name, is_path=True)
 
 
 @_site_verbs.command("HELP", word("[<verb>]", optional=True), rfc="959 §4.1.3", help="list the verbs behind SITE, or explain one")
 def site_help(session: Session, value: str) -> Reply:
     """What works behind SITE."""
-    return help_reply(session.site.site_verbs, "SITE ", value.upper())
+    return help_reply(session, session.site.site_verbs, "SITE ", value.upper())
 
 
 @_site_verbs.command("WHY", NOTHING, rfc="(none)", help="say why the last data connection failed, and what to do about it")
@@ -42,8 +45,66 @@ def site_why(session: Session, _: None) -> Reply:
     return Reply.listing(214, f"Last failed data connection: {cause}.", [verdict.text, verdict.cure], "End.")
 
 
-for _verb in ("CHMOD", "UTIME"):
-    _site_verbs.command(_verb, _NAME, rfc="(none)", help="not allowed: this site is read-only", is_offered=False)(refuse)
+def _mode_and_name(octets: bytes) -> tuple[int, str]:
+    mode, _, name = octets.partition(b" ")
+    if not re.fullmatch(rb"[0-7]{3,4}", mode) or not name:
+        raise ArgumentError
+    return int(mode, 8), PATHNAME.parse(name)
+
+
+def _changes_modes(session: Session) -> str | None:
+    return "SITE CHMOD" if session.store is None or (session.store.writable and session.store.changes_modes) else None
+
+
+@_site_verbs.command(
+    "CHMOD",
+    Argument("<octal mode> <path>", _mode_and_name, is_path=True),
+    writes=True,
+    rfc="(none)",
+    feat=_changes_modes,
+    help="set the permission bits of a file or directory",
+)
+async def site_chmod(session: Session, value: tuple[int, str]) -> Reply:
+    """Never bits that give somebody's rights to whoever runs a file (PROTOCOL P-SITE-2)."""
+    mode, name = value
+    if mode > _ALL_BITS:
+        return Reply.of(550, f"{cleaned(name)}: Permission denied: the setuid, setgid and sticky bits cannot be set.")
+    await on_existing(session, name, lambda path: session.store.set_mode(path, mode))
+    return Reply.of(200, "Mode changed.")
+
+
+_LONG_FORM = re.compile(rb"(.+) (\d{12}(?:\d\d)?) (\d{12}(?:\d\d)?) (\d{12}(?:\d\d)?) UTC", re.DOTALL)
+_SHORT_FORM = re.compile(rb"(\d{12}(?:\d\d)?) (.+)", re.DOTALL)
+
+
+def _utime(octets: bytes) -> tuple[float, str]:
+    """Both forms there are: ``time path``, and ``path atime mtime ctime UTC``."""
+    if match := _LONG_FORM.fullmatch(octets):
+        name, time = match[1], match[3]
+    elif match := _SHORT_FORM.fullmatch(octets):
+        time, name = match[1], match[2]
+    else:
+        raise ArgumentError
+    try:
+        seconds = parse_timeval(time.decode("ascii").ljust(14, "0"))
+    except ValueError:
+        raise ArgumentError("the time is YYYYMMDDhhmm[ss], UTC") from None
+    return seconds, PATHNAME.parse(name)
+
+
+@_site_verbs.command(
+    "UTIME",
+    Argument("<YYYYMMDDhhmm[ss]> <path>", _utime, is_path=True),
+    writes=True,
+    rfc="(none)",
+    feat=lambda session: "SITE UTIME" if session.store is None or (session.store.writable and session.store.changes_times) else None,
+    help="set when a file was last modified, as MFMT does",
+)
+async def site_utime(session: Session, value: tuple[float, str]) -> Reply:
+    """lftp uses it where there is no MFMT (PROTOCOL P-SITE-3)."""
+    seconds, name = value
+    return await set_time(session, name, seconds) or Reply.of(200, "Time set.")
+
 
 SITE_VERBS = CommandTable(_site_verbs)
 

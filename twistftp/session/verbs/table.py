@@ -10,6 +10,7 @@ from twistftp.session.verbs.changes import changes
 from twistftp.session.verbs.data_ports import data_ports
 from twistftp.session.verbs.directories import directories
 from twistftp.session.verbs.files import files
+from twistftp.session.verbs.hashing import hashing
 from twistftp.session.verbs.information import information
 from twistftp.session.verbs.listings import listings
 from twistftp.session.verbs.login import login
@@ -17,8 +18,9 @@ from twistftp.session.verbs.parameters import parameters
 from twistftp.session.verbs.security import security
 from twistftp.session.verbs.site import SITE_VERBS, site
 from twistftp.session.verbs.transfers import transfers
+from twistftp.session.verbs.uploads import uploads
 from twistftp.wire.commands import CommandTable
 
 __all__ = ["SITE_VERBS", "VERBS"]
 
-VERBS = CommandTable(login, directories, parameters, data_ports, transfers, listings, files, information, site, security, changes)
+VERBS = CommandTable(login, directories, parameters, data_ports, transfers, uploads, listings, files, changes, hashing, information, site, security)

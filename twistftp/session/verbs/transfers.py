@@ -10,7 +10,7 @@ from typing import Any
 
 from zope.interface import implementer
 
-from twistftp.session.lookup import on_existing
+from twistftp.session.lookup import readable
 from twistftp.session.session import Session, TransferType
 from twistftp.session.transfer import send_over_data
 from twistftp.session.verbs.files import COUNTABLE, converted_length
@@ -30,9 +30,11 @@ _BLOCK = 256 * 1024
 @transfers.command("RETR", PATHNAME, keeps=Keeps.RESTART, is_transfer=True, rfc="959 §4.1.3", help="send a file to the client")
 async def retrieve(session: Session, name: str) -> Reply:
     """What is wrong with the file is said at once, before any data connection is waited for (PROTOCOL P-DC-17)."""
-    offset = session.take_restart()
-    path, file = await on_existing(session, name, session.store.open_file)
+    offset, last = session.take_range()
+    path, file = await readable(session, name)
     try:
+        if last is not None:
+            return await _send_part(session, join(path), file, offset, last)
         if session.type is TransferType.IMAGE:
             return await _send_image(session, join(path), file, offset)
         return await _send_text(session, join(path), file, offset)
@@ -46,6 +48,15 @@ async def _send_image(session: Session, path: str, file: Any, offset: int) -> Re
     if count < 0:
         return _beyond(offset, file.size)
     return await send_over_data(session, "RETR", path, lambda connection: connection.send_file(file, offset, count), count, f" ({count} bytes)")
+
+
+async def _send_part(session: Session, path: str, file: Any, first: int, last: int) -> Reply:
+    """RANG: what there is of it; behind the end of the file that is nothing (PROTOCOL P-RANG-1)."""
+    if session.type is not TransferType.IMAGE:
+        return Reply.of(554, "RANG counts octets of the file: use TYPE I.")
+    first = min(first, file.size)
+    count = min(last + 1, file.size) - first
+    return await send_over_data(session, "RETR", path, lambda connection: connection.send_file(file, first, count), count, f" ({count} bytes)")
 
 
 async def _send_text(session: Session, path: str, file: Any, offset: int) -> Reply:

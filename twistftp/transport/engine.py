@@ -1,0 +1,133 @@
+"""
+One OpenSSL connection over buffers in memory: octets of TLS in and out, octets of the protocol in and out.
+
+Not here: where the octets of TLS go to (``secure``), and certificates (``tls``).
+"""
+
+from __future__ import annotations
+
+from OpenSSL import SSL
+
+__all__ = ["CHUNK", "Departure", "Engine", "EngineFailed"]
+
+CHUNK = 1 << 18
+"""Octets decrypted at a time: each call costs what encrypting many of them does."""
+_RECORDS = range(20, 25)  # content types of TLS; no line of FTP begins so
+_HEADER = 5
+_FLIGHT = 1 << 16  # a handshake's answer is rarely longer
+_OVERHEAD = 4096  # tickets and alerts that may wait for the next octets
+
+
+class EngineFailed(Exception):
+    """OpenSSL gives up; the text is its reason."""
+
+
+class Engine:
+    """A server's side of TLS. ``connection`` is a pyOpenSSL connection that was made without a socket."""
+
+    __slots__ = ("connection", "feed", "speaks_last")
+
+    def __init__(self, connection: SSL.Connection) -> None:
+        self.connection = connection
+        self.feed = connection.bio_write
+        """Take octets of TLS from the client."""
+        self.speaks_last = False
+        """Whether the end of the handshake has to be sent to the client; from TLS 1.3 on it knows by itself."""
+
+    def shake_hands(self) -> bool:
+        """
+        Go on with the handshake; whether it is done.
+
+        :raises EngineFailed: it never will be; :meth:`output` has the alert.
+        """
+        try:
+            self.connection.do_handshake()
+        except SSL.WantReadError:
+            return False
+        except SSL.Error as error:
+            raise EngineFailed(_in_words(error)) from None
+        self.speaks_last = self.connection.get_protocol_version() != SSL.TLS1_3_VERSION
+        return True
+
+    def read(self) -> bytes | None:
+        """
+        Give what the client has said, ``b""`` after its close_notify, ``None`` if more octets are needed first.
+
+        :raises EngineFailed: what came is no TLS, or was changed on the way.
+        """
+        try:
+            return self.connection.recv(CHUNK)
+        except SSL.WantReadError:
+            return None
+        except SSL.ZeroReturnError:
+            return b""
+        except SSL.Error as error:
+            raise EngineFailed(_in_words(error)) from None
+
+    def encrypted(self, data: bytes) -> bytes:
+        """Octets for the client as TLS, behind whatever waits to be sent."""
+        sent = self.connection.send(data)
+        while sent < len(data):
+            sent += self.connection.send(memoryview(data)[sent:])
+        return self.output(sent + sent // 256 + _OVERHEAD)
+
+    def output(self, expected: int = _FLIGHT) -> bytes:
+        """All that waits to be sent."""
+        pieces: list[bytes] = []
+        try:
+            while not pieces or len(pieces[-1]) == expected:
+                pieces.append(self.connection.bio_read(expected))
+        except SSL.WantReadError:
+            pass
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def close(self) -> bytes:
+        """close_notify, behind whatever waits to be sent."""
+        try:
+            self.connection.shutdown()
+        except SSL.Error:
+            pass  # it has failed already, and its end is on the way
+        return self.output()
+
+
+class Departure:
+    """
+    The way back to clear text after our close_notify (RFC 4217 §5): what the client says in TLS is thrown away up to its own
+    close_notify, or to octets that are no TLS; what follows is in clear.
+    """
+
+    __slots__ = ("_engine", "_octets")
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._octets = b""
+
+    def receive(self, data: bytes) -> bytes | None:
+        """Octets of the client, one record at a time; those in clear as soon as it has left TLS, ``None`` before."""
+        self._octets += data
+        while self._octets:
+            if self._octets[0] not in _RECORDS:
+                return self._octets
+            end = _HEADER + int.from_bytes(self._octets[3:_HEADER], "big")
+            if len(self._octets) < max(end, _HEADER):
+                return None
+            record, self._octets = self._octets[:end], self._octets[end:]
+            self._engine.feed(record)
+            if self.is_over():
+                return self._octets
+        return None
+
+    def is_over(self) -> bool:
+        """Whether the client's close_notify is among what has been fed already."""
+        try:
+            while data := self._engine.read():
+                pass
+        except EngineFailed:  # no TLS any more
+            return True
+        return data is not None
+
+
+def _in_words(error: SSL.Error) -> str:
+    """OpenSSL's own reason, without its library and function."""
+    details = error.args[0] if error.args and isinstance(error.args[0], list) and error.args[0] else ()
+    return str(details[-1][-1]) if details else "the client went away during it"
