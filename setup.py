@@ -32,7 +32,8 @@ setup(
     packages=[*find_packages(include=["twistftp", "twistftp.*"]), "twisted.plugins"],
     # argon2-cffi hashes the passwords of users files.
     install_requires=["Twisted[tls]>=24.10", "argon2-cffi>=21.2", "attrs>=23.1", "cattrs>=23.2", "click>=8.1", "zope.interface>=6"],
-    extras_require={"test": ["coverage", "hypothesis>=6.100", "mypy", "mypy-zope", "ruff", "setuptools>=70.1", "trustme"]},
+    # aioftp is one of the clients that the tests upload with, trustme makes certificates.
+    extras_require={"test": ["aioftp>=0.22", "coverage", "hypothesis>=6.100", "mypy", "mypy-zope", "ruff", "setuptools>=70.1", "trustme"]},
     entry_points={"console_scripts": ["twistftp = twistftp.cli:main"]},
     classifiers=[
         "Development Status :: 4 - Beta",

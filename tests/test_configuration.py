@@ -159,7 +159,9 @@ MISTAKES = {
         '[firewall_support] data_channel_port_range = "2121": holds control ports alone; none is left for data'
     ),
     "[[site]]\nroot = 'pub'": '[[site]] name (site 2) = "twistftp": another site has this name; give each its own',
-    "[[site]]\nroot = 'pub'\nname = 'b'": "[[site]] port (site 2) = 2121: site 'twistftp' listens there already; change port or address",
+    "[[site]]\nroot = 'pub'\nname = 'b'": (
+        "[[site]] port (site 2) = 2121: site 'twistftp' listens there already; change port or address, or give each a host name"
+    ),
     "[[site]]\nname = 'b'": "[[site]] root (site 2): is required",
     "port = x\nname = 'a'": "not valid TOML: Invalid value (at line 3, column 8)",
 }

@@ -90,7 +90,7 @@ def read(path: str | None, given: Mapping[Where, object] | None = None, place: P
             if site.name == other.name:
                 source.refuse(("site", number, "name"), site.name, "another site has this name; give each its own")
             if _collide(site, other):
-                rule = f"site {other.name!r} listens there already; change port or address, or give both host names, and the same implicit"
+                rule = f"site {other.name!r} listens there already; change port or address, or give each a host name"
                 source.refuse(("site", number, "port"), site.port, rule)
     if len(ports) and all(port in {site.port for site in sites if not site.listen} for port in range(ports.low, ports.high + 1)):
         source.refuse(("firewall_support", "data_channel_port_range"), str(ports), "holds control ports alone; none is left for data")

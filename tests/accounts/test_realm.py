@@ -36,6 +36,7 @@ class SiteRealmTests(SynchronousTestCase):
             logout()
             avatars.append(avatar)
         self.assertEqual(3, len(set(map(id, avatars))))
+        self.assertEqual([False, True, True], [avatar.writable for avatar in avatars], "P-SEC-7: the anonymous may only read")
 
     def test_other_interfaces(self) -> None:
         """Nothing but an FTP shell is given."""

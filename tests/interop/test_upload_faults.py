@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -215,8 +216,8 @@ class TogetherTests(Case):
 class KilledTests(SiteCase):
     """A server of its own that is killed in the midst of an upload."""
 
-    def upload(self, port: int, octets: bytes) -> tuple[socket.socket, socket.socket]:
-        """An upload of ``f`` under way, by hand."""
+    def upload(self, port: int, octets: bytes, is_there: Callable[[], bool]) -> tuple[socket.socket, socket.socket]:
+        """An upload of ``f`` under way, by hand, up to where ``is_there``."""
         control = socket.create_connection(("127.0.0.1", port), 30)
         replies = control.makefile("r", encoding="utf-8")
         for line, code in (("", "220"), ("USER alice", "331"), ("PASS secret", "230"), ("TYPE I", "200"), ("EPSV", "229")):
@@ -229,7 +230,7 @@ class KilledTests(SiteCase):
         self.assertEqual("150", replies.readline()[:3])
         data.sendall(octets)
         moved = 0
-        while moved < len(octets):
+        while moved < len(octets) or not is_there():
             control.sendall(b"STAT\r\n")
             moved = int(replies.readline().split()[2])
         replies.close()
@@ -247,7 +248,8 @@ class KilledTests(SiteCase):
         )
         count = 2_000_000
         with Twistd("ftpsite", "--config", "site.toml", directory=here) as server:
-            sockets = self.upload(server.port(), BINARY[:count])
+            # What a thread is still writing down has not arrived yet.
+            sockets = self.upload(server.port(), BINARY[:count], lambda: not keeps or (root / "f").stat().st_size == count)
             server.signal(signal.SIGKILL)
             server.process.wait()
             for one in sockets:

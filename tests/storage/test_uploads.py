@@ -211,6 +211,14 @@ class AsideTests(Base):
             self.threads.run()
         self.assertEqual([f"sync while it is {CONTENT!r}"], order)
 
+    def test_without_links(self) -> None:
+        """A file system that gives files without a name and then no name to them gets a copy."""
+        with mock.patch.object(os, "link", side_effect=OSError(errno.EPERM, "x")):
+            self.put(("f",), b"new")
+            self.put(("n",), b"abc")
+        self.assertEqual((b"new", 0o640), (self.read("f"), stat.S_IMODE(os.stat(self.at("f")).st_mode)))
+        self.assertEqual(b"abc", self.read("n"))
+
     def test_cancelled(self) -> None:
         """P-DX-13: when all octets are here they become the file, whoever has lost interest."""
         upload = self.store.open_upload(("n",))

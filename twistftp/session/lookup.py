@@ -79,7 +79,8 @@ async def readable(session: Session, name: str) -> tuple[Path, Any]:
     :raises StorageError: it cannot be opened.
     """
     store = session.store
-    if session.site.settings.file_handling.allow_read_uploads_in_progress:
+    handling = session.site.settings.file_handling
+    if handling.allow_read_uploads_in_progress:
 
         def open_it(path: Path) -> Any:
             part = store.read_upload(path)
@@ -87,7 +88,7 @@ async def readable(session: Session, name: str) -> tuple[Path, Any]:
 
         return await on_existing(session, name, open_it)
     path, file = await on_existing(session, name, store.open_file)
-    if file.is_being_uploaded:
+    if handling.keep_partial_uploads and file.is_being_uploaded:  # else what is there is whole
         file.close()
         raise Busy
     return path, file

@@ -117,7 +117,9 @@ class Transcript:
             "cause": "",
         }
         if error is None:
-            self._tell(LogLevel.info, _WHO + "{verb} {path}: {octets} bytes in {seconds:.3f} s", fields)
+            cut = transfer.is_truncated  # many clients do so; it could also have been somebody who cut the connection (PROTOCOL P-TD-5)
+            text = _WHO + "{verb} {path}: {octets} bytes in {seconds:.3f} s" + (", but TLS was not closed by the client" if cut else "")
+            self._tell(LogLevel.warn if cut else LogLevel.info, text, fields)
             return
         verdict: Verdict | None = getattr(error, "verdict", None) if isinstance(error, DataConnectionFailed) else None
         fields["cause"] = verdict.cause.name if verdict is not None else type(error).__name__

@@ -19,6 +19,7 @@ from twistftp.wire.replies import Reply
 
 __all__ = ["Transfer", "receive_over_data", "send_over_data", "settled"]
 
+_UPLOADS = frozenset(("STOR", "APPE", "STOU"))
 _NOT_SET_UP = Verdict(Cause.NOT_SET_UP)
 _T = TypeVar("_T")
 
@@ -51,6 +52,11 @@ class Transfer:
     def octets(self) -> int:
         """Octets moved so far."""
         return self.connection.octets if self.connection is not None else 0
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether an upload under TLS ended without the client's close_notify, so that it need not be all."""
+        return self.verb in _UPLOADS and getattr(self.connection, "is_truncated", False)
 
     def status(self) -> Reply:
         """What STAT says while octets move: lftp reads the first number as progress (PROTOCOL P-STAT-2)."""

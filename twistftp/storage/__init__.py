@@ -12,9 +12,15 @@ L2: avatars, ``IFTPShell`` over files. Knows no socket and no session.
 ``confinement``, ``walk``,         paths that stay below a root: the policy, by user space, by
 ``openat2``                        the kernel
 ``files``, ``listing``             a file that is read, a directory that is listed
+``uploads``, ``placing``           a file that arrives, and where its octets lie until all are there
+``changing``, ``renameat2``        names made, moved and taken away
+``digests``                        the hash of a file
+``locking``                        the mark on a file that is written in its own place
 ``attributes``, ``links``          what is shown of an object, and of a symbolic link
 ``holding``                        descriptors that threads use
-``foreign``, ``foreign_reading``   other people's ``IFTPShell``: names and values, contents
+``foreign``, ``foreign_reading``,  other people's ``IFTPShell``: names and values, contents, uploads
+``foreign_writing``
+``stock_writing``                  our uploads for Twisted's own server
 =================================  ============================================================
 
 Importing this package installs no reactor; importing ``filesystem`` or ``foreign`` does, as ``twisted.protocols.ftp`` does.

@@ -60,8 +60,7 @@ class IFileStore(Interface):
 
     def read_upload(path):
         """
-        Open what has arrived so far of a file that is being uploaded now: an :class:`IOpenFile`, or ``None`` if it is not, or if it is
-        written in its own place. Not deferred.
+        Open what has arrived so far of a file that is being uploaded now: an :class:`IOpenFile`, or ``None`` if it is not. Not deferred.
 
         :raises StorageError: no right.
         """

@@ -29,6 +29,7 @@ _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _NAMELESS = getattr(os, "O_TMPFILE", 0)
 _NO_NAMELESS = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL, errno.ENOTSUP})
 _BLOCK = 1 << 20
+_NO_LINK = frozenset({errno.EEXIST, errno.ENOENT, errno.EPERM, errno.EACCES, errno.EXDEV, errno.EOPNOTSUPP, errno.EMLINK})
 _PIECE = 64 << 20  # octets a copy_file_range call
 _NO_COPY = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ETXTBSY, errno.EBADF})
 
@@ -233,10 +234,10 @@ class Aside(Place):
         if not self._temporary:
             if self._is_new and self._link(self._name):
                 return
-            if self._is_exclusive:
-                raise Busy
-            self._temporary = _fresh()
-            self._link(self._temporary)
+            name = _fresh()
+            if not self._link(name):
+                self._write_out(name)
+            self._temporary = name
         elif os.name == "nt":
             os.close(self.number)  # which cannot rename what is open
             self.number = -1
@@ -251,12 +252,26 @@ class Aside(Place):
         self._temporary = b""
 
     def _link(self, name: bytes) -> bool:
-        """Give the nameless file a name; whether that was free."""
+        """Give the nameless file a name; ``False``: the name is taken, or this file system does not link such files."""
         try:
             os.link(f"/proc/self/fd/{self.number}", name, dst_dir_fd=self._directory.descriptor, follow_symlinks=True)
-        except FileExistsError:
-            return False
+        except OSError as error:
+            if error.errno in _NO_LINK:
+                return False
+            raise
         return True
+
+    def _write_out(self, name: bytes) -> None:
+        """Copy the nameless file to one with a name, which takes its place."""
+        number = self._open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOFOLLOW)
+        self._temporary = name
+        try:
+            found = os.fstat(self.number)
+            os.fchmod(number, stat.S_IMODE(found.st_mode))
+            _copy(self.number, number, found.st_size)
+            os.fsync(number)
+        finally:
+            os.close(number)
 
     def discard(self, has_begun: bool) -> None:
         """As in :class:`Place`."""

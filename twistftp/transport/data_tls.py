@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from twistftp.policy.diagnosis import Cause, Verdict
 from twistftp.transport.dtp import DataConnection
 from twistftp.transport.secure import SecureTransport
+from twistftp.transport.sockets import acknowledge_soon
 from twistftp.transport.tls_session import SessionTLS, resumed
 from twistftp.wire.client_hello import Offer, offer_of
 
@@ -50,6 +51,8 @@ def _begin(connection: DataConnection, tls: SessionTLS, octets: bytes) -> SSL.Co
 def _secured(connection: DataConnection, tls: SessionTLS) -> Any:
     def secured(ssl: SSL.Connection) -> None:
         tls.data_is_secure()
+        if not connection.is_sending:
+            acknowledge_soon(connection.transport)
         if not tls.is_own_certificate(ssl):
             connection.refuse(Verdict(Cause.OTHER_CERTIFICATE))
 

@@ -132,6 +132,16 @@ class Lifecycle:
     # What leases and owners ask
 
     @property
+    def transport(self) -> Any:
+        """The transport, as long as there is one."""
+        return self._transport
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether a send is under way."""
+        return self._phase is Phase.SENDING or self._phase is Phase.FINISHING
+
+    @property
     def is_lost(self) -> bool:
         """Whether the client has reset an unused connection, or it is gone altogether."""
         if self._phase is Phase.UNUSED and not self.is_private and was_reset(self._transport):

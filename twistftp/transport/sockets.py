@@ -30,6 +30,7 @@ __all__ = [
     "DirectIO",
     "DirectPort",
     "DirectServer",
+    "acknowledge_soon",
     "connect",
     "half_close",
     "listen",
@@ -38,6 +39,7 @@ __all__ = [
     "was_reset",
 ]
 
+_QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux
 _INHERITS = sys.platform == "linux"  # an accepted socket has the options of the one that listens
 
 
@@ -301,6 +303,16 @@ def tune_data(transport: Any) -> None:
     if (skt := _handle(transport)) is not None:
         _set(skt, socket.IPPROTO_TCP, socket.TCP_NODELAY)
         _set(skt, socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
+def acknowledge_soon(transport: Any) -> None:
+    """
+    Have the kernel acknowledge at once what comes now, where it can: after a handshake it waits 40 ms for something to send along,
+    and a client's close_notify waits for that behind the last small piece of its upload (Nagle's algorithm).
+    """
+    skt = _handle(transport)
+    if skt is not None and _QUICKACK is not None:
+        _set(skt, socket.IPPROTO_TCP, _QUICKACK)
 
 
 def was_reset(transport: Any) -> bool:

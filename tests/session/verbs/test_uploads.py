@@ -286,8 +286,8 @@ class UniqueTests(UploadCase):
 
 class ReadingTests(UploadCase):
     def test_read_in_progress(self) -> None:
-        """P-RETR-1: a file that is being uploaded is 450, or what has arrived where the setting says so; so for HASH and SIZE in TYPE A's kin."""
-        d = self.dialogue()
+        """P-RETR-1: a file that is being uploaded is 450, or what has arrived where the setting says so; so for HASH."""
+        d = self.dialogue(file_handling=KEEPING)
         d.store.busy.add(("file.txt",))
         d.passive()
         self.assertEqual([450, 450], d.codes("RETR file.txt", "HASH file.txt"))
