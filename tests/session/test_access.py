@@ -40,15 +40,17 @@ class OwnStore(MemoryStore):
     def __init__(self, tree: Mapping[str, Any], account: Account) -> None:
         super().__init__(tree)
         self.account = account
-        self.writable = False
+        self.writable = account.name is not None
 
     def place(self, path: Path) -> Path:
         self.node(path)
         return path
 
-    def reading_only(self) -> OwnStore:
+    def as_writable(self, writable: bool) -> OwnStore:
+        if self.writable == writable:
+            return self
         store = OwnStore(self.tree, self.account)
-        store.writable = False
+        store.writable = writable
         return store
 
 
@@ -323,12 +325,15 @@ class AccessTests(SynchronousTestCase):
             self.assertIs(store, access_of(self.SITE, store, "guest").store)
 
     def test_stores_that_write(self) -> None:
-        """Anonymous users get the site's own store without its writing methods, not one that stands in front of it."""
-        for account, is_same in ((Account(), False), (Account("alice"), True)):
+        """The site's own stores can write if the rules let anything be written, without another that stands in front of them."""
+        for account in (Account(), Account("alice")):
             store = OwnStore(TREE, account)
-            store.writable = True
-            given = access_of(self.SITE, store, "guest").store
-            self.assertEqual((OwnStore, is_same, is_same), (type(given), given is store, given.writable))
+            self.assertIs(store, access_of(self.SITE, store, "guest").store)
+            self.assertEqual(account.name is not None, store.writable)
+        allowed = access_of(evolve(self.SITE, authorization=rules("?:read,write")), OwnStore(TREE, Account()), "guest").store
+        self.assertEqual((OwnStore, True), (type(allowed), allowed.writable))
+        denied = access_of(evolve(self.SITE, authorization=rules("*:read")), OwnStore(TREE, Account("alice")), "guest").store
+        self.assertEqual((OwnStore, False), (type(denied), denied.writable))
         foreign: Any = MemoryStore(TREE)
         foreign.writable = True
         self.assertIs(foreign, access_of(self.SITE, foreign, "guest").store)

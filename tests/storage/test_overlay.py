@@ -152,7 +152,7 @@ class ChangeTests(OverlayTests):
     def test_ways(self) -> None:
         """A change is made by the shell that covers the path, of the path in it."""
         self.assertEqual((True, True, False), (self.overlay.writable, self.overlay.appendable, self.overlay.changes_modes))
-        self.assertTrue(self.overlay.reading_only().account is self.overlay.account)
+        self.assertIs(self.overlay, self.overlay.as_writable(True))
         self.assertEqual(("archive", "free_space", ()), self.change("free_space", ("archive",)))
         self.assertEqual(("music", "read_upload", ("song",)), self.change("read_upload", ("pub", "music", "song")))
         self.assertEqual(("archive", "open_upload", ("2024", "new")), self.change("open_upload", ("archive", "2024", "new")))

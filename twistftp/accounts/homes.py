@@ -52,19 +52,19 @@ class Homes:
 
     def shell(self, user: str | None) -> FilesystemShell | OverlayShell:
         """
-        The avatar of a user; ``None`` is the anonymous one.
+        The avatar of a user; ``None`` is the anonymous one, which may write only if the site's rules say so and ask for that.
 
         :raises HomeRefused: the user has no home, or none that can be used.
         """
         found = self.find(user)
         account = _ANONYMOUS if user is None and not found.start else Account(user, found.start)
-        shell = FilesystemShell(found.confinement, account=account, writable=True)
+        shell = FilesystemShell(found.confinement, account=account, writable=user is not None)
         if not self._mounts:
             return shell
         return self._overlay(shell, account)
 
     def _overlay(self, base: FilesystemShell, account: Account | None = None) -> OverlayShell:
-        return OverlayShell(base, {path: FilesystemShell(confinement, writable=True) for path, confinement in self._mounts.items()}, account)
+        return OverlayShell(base, {path: FilesystemShell(confinement, writable=base.writable) for path, confinement in self._mounts.items()}, account)
 
     def find(self, user: str | None) -> Found:
         """Where a user's files are. :raises HomeRefused: as :meth:`shell`."""

@@ -53,13 +53,14 @@ def access_of(settings: SiteSettings, store: Any, user: str) -> Access:
         authentication = settings.authentication
         name = None if authentication.anonymous and authentication.is_anonymous(user) else user
     rules = EVERYTHING if account is None and not settings.authorization else rules_for(settings, name)
-    start = account.start if account is not None else ()
+    start: Path = ()
+    if account is not None:
+        start = account.start
+        store = store.as_writable(rules.may_anywhere(Permission.WRITE))
     filtering = settings.request_filtering
-    if rules.reads_everything and not filtering.filters_paths:
-        if not getattr(store, "writable", False) or (rules.is_unlimited and not filtering.max_content_length):
-            return Access(store, rules, start)
-        if account is not None and not rules.may_anywhere(Permission.WRITE):
-            return Access(store.reading_only(), rules, start)
+    writes_freely = not store.writable or (rules.is_unlimited and not filtering.max_content_length)
+    if rules.reads_everything and writes_freely and not filtering.filters_paths:
+        return Access(store, rules, start)
     return Access(RestrictedStore(store, rules, filtering), rules, start)
 
 

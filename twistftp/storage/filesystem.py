@@ -119,9 +119,9 @@ class FilesystemShell:
             raise failures.NotFound
         return open_local_file(self._confinement, path, self._in_thread)
 
-    def reading_only(self) -> FilesystemShell:
+    def as_writable(self, writable: bool) -> FilesystemShell:
         """As in ``ISiteStore``."""
-        return FilesystemShell(self._confinement, self._in_thread, self.account) if self.writable else self
+        return self if self.writable == writable else FilesystemShell(self._confinement, self._in_thread, self.account, writable=writable)
 
     def place(self, path: Sequence[str]) -> Path:
         """As in ``ISiteStore``."""

@@ -65,9 +65,12 @@ class OverlayShell(Changing):
         self.writable = all(getattr(shell, "writable", False) for shell in shells)
         self._can_what_these_can(shells)
 
-    def reading_only(self) -> OverlayShell:
+    def as_writable(self, writable: bool) -> OverlayShell:
         """As in ``ISiteStore``."""
-        return OverlayShell(self._base.reading_only(), {path: shell.reading_only() for path, shell in self._mounts.items()}, self.account)
+        if self.writable == writable:
+            return self
+        mounts = {path: shell.as_writable(writable) for path, shell in self._mounts.items()}
+        return OverlayShell(self._base.as_writable(writable), mounts, self.account)
 
     def status(self, path: Sequence[str]) -> Entry:
         """As in ``IFileStore``."""

@@ -22,8 +22,8 @@ class ISiteStore(IFileStore):
 
     account = Attribute("policy.isolation.Account or None: the user it was made for; None: it was made by somebody else's realm, and is like theirs")
 
-    def reading_only():
-        """The same store for a user who may change nothing: then no other store has to stand in front of it."""
+    def as_writable(writable):
+        """The same store for a user who may change something, or who may not: then no other store has to stand in front of it."""
 
     def place(path):
         """
