@@ -30,10 +30,15 @@ setup(
     python_requires=">=3.11",
     # twisted/plugins has no __init__.py, here as in every project with a plugin: it extends Twisted's own directory.
     packages=[*find_packages(include=["twistftp", "twistftp.*"]), "twisted.plugins"],
-    # argon2-cffi hashes the passwords of users files.
-    install_requires=["Twisted[tls]>=24.10", "argon2-cffi>=21.2", "attrs>=23.1", "cattrs>=23.2", "click>=8.1", "zope.interface>=6"],
+    install_requires=[
+        *("Twisted[tls]>=24.10", "attrs>=23.1", "cattrs>=23.2", "click>=8.1", "zope.interface>=6"),
+        # argon2-cffi hashes the passwords of users files.
+        "argon2-cffi>=21.2",
+        # These come with Twisted[tls]; certificates are read with the first, and "twistftp doctor" looks at a server's with both.
+        *("cryptography>=42", "pyOpenSSL>=24", "service-identity>=23.1"),
+    ],
     # aioftp is one of the clients that the tests upload with, trustme makes certificates.
-    extras_require={"test": ["aioftp>=0.22", "coverage", "hypothesis>=6.100", "mypy", "mypy-zope", "ruff", "setuptools>=70.1", "trustme"]},
+    extras_require={"test": ["aioftp>=0.22", "coverage", "hypothesis>=6.100", "mypy", "mypy-zope", "ruff", "setuptools>=70.1", "trustme>=1.1"]},
     entry_points={"console_scripts": ["twistftp = twistftp.cli:main"]},
     classifiers=[
         "Development Status :: 4 - Beta",

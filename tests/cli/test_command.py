@@ -22,12 +22,13 @@ class CommandTests(SynchronousTestCase):
         """Help names them."""
         result = CliRunner().invoke(main, ["--help"])
         self.assertEqual(0, result.exit_code)
-        for name in ("check", "firewall", "passwd"):
+        for name in ("check", "doctor", "firewall", "passwd"):
             self.assertRegex(result.output, rf"(?m)^  {name} +\w")
 
     def test_usage(self) -> None:
         """Mistakes on the command line end with status 2."""
-        for arguments in ([], ["nonsense"], ["firewall"], ["firewall", "--format", "nonsense"], ["firewall", "-f", "pf", "-p", "x"], ["check"]):
+        bad_options = ["firewall", "--format", "nonsense"], ["firewall", "-f", "pf", "-p", "x"]
+        for arguments in ([], ["nonsense"], ["check"], ["doctor"], ["firewall"], *bad_options):
             self.assertEqual(2, CliRunner().invoke(main, arguments).exit_code, arguments)
 
     def test_module(self) -> None:
@@ -47,6 +48,12 @@ class CommandTests(SynchronousTestCase):
     def test_no_reactor(self) -> None:
         """Importing the command installs no reactor: it is started often, and never serves."""
         code = "import sys, twistftp.cli; print('twisted.internet.reactor' in sys.modules)"
+        done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual("False\n", done.stdout, done.stderr)
+
+    def test_light(self) -> None:
+        """What the doctor alone needs is not imported for the others."""
+        code = "import sys, twistftp.cli; print('twistftp.cli.doctor.examination' in sys.modules)"
         done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual("False\n", done.stdout, done.stderr)
 
