@@ -171,9 +171,9 @@ class StartTests(Case):
     def test_access(self) -> None:
         """Who may read is said in words."""
         for authentication, words in {
-            Authentication(strcred=("memory:a:b",)): "anonymous users may read, named users (memory) may read and write",
+            Authentication(strcred=("memory:a:b",)): "anonymous users may read; named users (memory) may read and write",
             Authentication(False, strcred=("memory:a:b", "file:x", "memory:c:d")): "named users (memory, file) may read and write",
-            Authentication(users_file="/etc/u", strcred=("memory:a:b",)): "anonymous users may read, named users (users file, memory) may read and write",  # noqa: E501
+            Authentication(users_file="/etc/u", strcred=("memory:a:b",)): "anonymous users may read; named users (users file, memory) may read and write",  # noqa: E501
             Authentication(False): "nobody may log in, for anonymous access is off and there is neither --users nor --auth",
         }.items():
             self.network.clear()

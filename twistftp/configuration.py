@@ -39,6 +39,7 @@ OPTIONS: Mapping[tuple[str | int, ...], str] = {
     ("site", 0, "authentication", "anonymous"): "--no-anonymous",
     ("site", 0, "authentication", "strcred"): "--auth",
     ("site", 0, "authentication", "users_file"): "--users",
+    ("site", 0, "authorization"): "--allow",
     ("site", 0, "logging", "commands"): "--log-commands",
     ("site", 0, "logging", "file"): "--access-log",
     ("site", 0, "logging", "format"): "--access-log-format",
@@ -130,8 +131,11 @@ class _Source:
         if where[0] == "site" and not self.path:
             return OPTIONS.get(where, str(where[-1]))
         *tables, key = [part for part in where if isinstance(part, str)]
-        number = next((f" (site {part + 1})" for part in where if isinstance(part, int) and part), "")
+        number = next((f" (site {part + 1})" for part in where[:2] if isinstance(part, int) and part), "")
+        number += next((f" (number {part + 1})" for part in where[2:] if isinstance(part, int)), "")
         table = {"": "", "site": "[[site]] "}.get(".".join(tables), f"[{'.'.join(tables)}] ")
+        if any(isinstance(part, int) for part in where[2:]):
+            table = f"[{table[:-1]}] "  # a table that may be repeated, [[site.authorization]]
         return f"{self.path}: {table}{key}{number}"
 
     def document(self) -> dict[str, Any]:
@@ -182,22 +186,42 @@ class _Source:
             make_checkers(site.authentication.strcred)
         except ValueError as error:
             raise ConfigurationError(f"{self.name((*where, 'authentication', 'strcred'))}: {error}") from None
-        root = self.absolute((*where, "root"), site.root, place)
-        if trouble := root_trouble(root, place):
-            self.refuse((*where, "root"), site.root, f"{trouble}{'' if root == site.root else f' ({_shown(root)[1:-1]})'}")
+        virtual = tuple(
+            evolve(one, root=self._directory((*where, "virtual_directory", position, "root"), one.root, place))
+            for position, one in enumerate(site.virtual_directory)
+        )
+        isolation = site.user_isolation
+        homes = {key: self._expanded((*where, "user_isolation", key), getattr(isolation, key)) for key in ("home", "anonymous_home")}
+        root = self._directory((*where, "root"), site.root, place)
+        try:
+            isolation = evolve(isolation, **homes)
+        except BadSetting as error:  # a variable holds what none may
+            self.refuse((*where, "user_isolation", error.name), error.value, error.rule)
         logging = site.logging
         if logging.file:
             logging = evolve(logging, file=self.absolute((*where, "logging", "file"), logging.file, place))
         tls = self._with_files((*where, "tls"), site.tls, place)
-        return evolve(site, root=root, logging=logging, tls=tls, authentication=self._with_users(where, site.authentication, place))
+        authentication = self._with_users(where, site.authentication, place)
+        return evolve(
+            site, root=root, virtual_directory=virtual, user_isolation=isolation, logging=logging, tls=tls, authentication=authentication
+        )
+
+    def _expanded(self, where: Where, text: str) -> str:
+        try:
+            return expand(text)
+        except ValueError as error:
+            self.refuse(where, text, str(error))
 
     def absolute(self, where: Where, path: str, place: Place) -> str:
         """A path with its variables expanded, from where relative ones start; behind a chroot that is its root."""
-        try:
-            expanded = expand(path)
-        except ValueError as error:
-            self.refuse(where, path, str(error))
-        return os.path.normpath(os.path.join("/" if place.chroot else self._start(where), expanded))
+        return os.path.normpath(os.path.join("/" if place.chroot else self._start(where), self._expanded(where, path)))
+
+    def _directory(self, where: Where, text: str, place: Place) -> str:
+        """The absolute path of a directory that is to be served."""
+        directory = self.absolute(where, text, place)
+        if trouble := root_trouble(directory, place):
+            self.refuse(where, text, f"{trouble}{'' if directory == text else f' ({_shown(directory)[1:-1]})'}")
+        return directory
 
     def _start(self, where: Where) -> str:
         """Where a relative path starts: at the working directory if it was given as an option, else where the file is."""

@@ -18,6 +18,7 @@ from twisted import copyright
 from twistftp import __version__
 from twistftp.accounts.checkers import SUPPORTED, make_checkers
 from twistftp.configuration import OPTIONS, ConfigurationError, read
+from twistftp.policy.rule_text import parse_rule
 from twistftp.policy.settings import ServerSettings
 from twistftp.policy.tls import parse_policy
 from twistftp.privileges import ServingUser
@@ -82,6 +83,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         super().__init__()
         self["listen"], self["auth"], self["external-address"], self["internal-network"] = [], [], [], []
         self["proxy-from"] = []
+        self["allow"] = []  # those of --deny, too: among all rules the order counts
 
     def opt_listen(self, endpoint: str) -> None:
         """Twisted endpoint to listen on instead of port and interface: systemd:..., haproxy:tcp:2121, unix:... May be repeated."""
@@ -110,6 +112,21 @@ class Options(usage.Options, strcred.AuthOptionMixin):
     def opt_proxy_from(self, network: str) -> None:
         """Network of load balancers, whose connections begin with a PROXY protocol header, such as 10.0.0.5/32. May be repeated."""
         self["proxy-from"].append(network)
+
+    def opt_allow(self, rule: str) -> None:
+        """Authorization rule USERS:PERMISSIONS[:/path], such as ?:read or alice,bob:read,write:/incoming. The first that matches decides."""
+        self._add_rule("allow", rule)
+
+    def opt_deny(self, rule: str) -> None:
+        """The same, forbidding. Order counts across --allow and --deny; who matches no rule has no access. May be repeated."""
+        self._add_rule("deny", rule)
+
+    def _add_rule(self, access: str, text: str) -> None:
+        try:
+            rule = parse_rule(access, text)
+        except ValueError as error:
+            raise usage.UsageError(f"--{access} {text}: {error}") from None
+        self["allow"].append({"access": access, "users": list(rule.users), "permissions": list(rule.permissions), "path": rule.path})
 
     def opt_version(self) -> None:
         """Show the versions of twistftp and Twisted and exit."""

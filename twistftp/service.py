@@ -44,6 +44,7 @@ def makeService(options: Options) -> Server:
 
     from twistftp.accounts import realm  # noqa: F401 (build_portal wants it; behind a chroot it could not be found any more)
     from twistftp.accounts.checkers import build_portal, make_checkers
+    from twistftp.accounts.homes import Homes
     from twistftp.accounts.users import UsersFiles
     from twistftp.accounts.users_file import BadUsersFile
     from twistftp.monitoring import Monitoring
@@ -77,7 +78,8 @@ def makeService(options: Options) -> Server:
             named = [*users.checkers(site.authentication), *checkers(site.authentication.strcred)]
         except BadUsersFile as error:
             raise ConfigurationError(f"{site.name}: {error}") from None
-        return build_portal(site.authentication, Confinement(site.root), named)
+        root = Confinement(site.root)
+        return build_portal(site.authentication, root, named, Homes(root, site.user_isolation, site.virtual_directory))
 
     user, source, lookup = None, SourcePort(), DNS(reactor)
     if above.get("chroot"):

@@ -31,6 +31,7 @@ from twistftp.session.messages import Messages
 from twistftp.session.reception import Reception
 from twistftp.session.refusal import Refusal
 from twistftp.session.transcript import Transcript
+from twistftp.session.verbs.denied import denying, unknown_verbs
 from twistftp.session.verbs.table import SITE_VERBS, VERBS
 from twistftp.session.verdicts import Verdicts
 from twistftp.transport.deadlines import Deadlines
@@ -55,7 +56,8 @@ class FTPSite(FTPFactory):
 
     :param settings: the site's settings.
     :param portal: logs users in; any realm works whose avatars provide ``twisted.protocols.ftp.IFTPShell``. ``None``: a portal
-        of the site's own, which admits anonymous users (if the settings do) to ``settings.root``, read-only.
+        of the site's own, which admits anonymous users (if the settings do) to ``settings.root``, read-only. The default authorization
+        rules are for this one's users alone; rules and filters that the settings state hold for all.
     :param passive_ports: the data channel port range, when the site has a pool to itself.
     :param pool: a pool of passive ports that several sites share.
     :param reactor: the reactor; ``None`` means the installed one.
@@ -130,8 +132,14 @@ class FTPSite(FTPFactory):
         self.throttle.change(settings.limits)
         self.resolver.watch(settings.firewall_support.external_names)
         self.transcript.log_commands = settings.logging.commands
+        denied = settings.request_filtering.denied_verbs
+        verbs, site_verbs = type(self).verbs, type(self).site_verbs
+        self.verbs, self.site_verbs = denying(verbs, denied), denying(site_verbs, denied, "SITE ")
+        for word in unknown_verbs(denied, verbs, site_verbs):
+            self.log.warn("{site}: denied_commands names {word}, which is no verb of this server", site=settings.name, word=word)
         limits, now = settings.limits, self.deadlines.seconds()
         for session in self.sessions:  # shorter times hold for those who are here, too, counted from now
+            session.session.obey(settings)
             self.deadlines.watch(session, now + min(limits.control_channel_timeout, limits.unauthenticated_timeout))
         self.messages = Messages(settings)
 
@@ -277,8 +285,10 @@ def own_names(settings: SiteSettings) -> list[str]:
 
 def _own_portal(settings: SiteSettings) -> Portal:
     from twistftp.accounts.checkers import build_portal, make_checkers
+    from twistftp.accounts.homes import Homes
     from twistftp.accounts.users import UsersFiles
     from twistftp.storage.confinement import Confinement
 
+    root = Confinement(settings.root)
     named = [*UsersFiles().checkers(settings.authentication), *make_checkers(settings.authentication.strcred)]
-    return build_portal(settings.authentication, Confinement(settings.root), named)
+    return build_portal(settings.authentication, root, named, Homes(root, settings.user_isolation, settings.virtual_directory))

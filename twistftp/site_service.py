@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.logger import Logger
 
 from twistftp.binding import CannotBind, close_ports, has_same_binding, range_text, where
+from twistftp.policy.rule_text import who_may
 from twistftp.policy.settings import ServerSettings, SiteSettings
 
 __all__ = ["Host", "SiteService"]
@@ -117,11 +118,9 @@ class SiteService(Service):
         settings, passive = self.settings, self.server.settings.firewall_support.data_channel_port_range
         authentication = settings.authentication
         kinds = ", ".join(authentication.kinds)
-        who = [
-            *(["anonymous users may read"] if authentication.anonymous else []),
-            *([f"named users ({kinds}) may read and write"] if kinds else []),
-        ]
-        access = ", ".join(who) if who else "nobody may log in, for anonymous access is off and there is neither --users nor --auth"
+        who = [*([("anonymous users", None)] if authentication.anonymous else []), *([(f"named users ({kinds})", "")] if kinds else [])]
+        nobody = "nobody may log in, for anonymous access is off and there is neither --users nor --auth"
+        access = who_may(settings.authorization, settings.groups, who, authentication.anonymous_names) if who else nobody
         place = where(settings, self.ports)
         return f"{settings.name}: serving {settings.root} on {place}; passive ports {range_text(passive)}; {access}"
 

@@ -16,8 +16,10 @@ from attrs import frozen
 from cattrs import BaseValidationError, Converter
 from cattrs.gen import make_dict_structure_fn
 
+from twistftp.policy.authorization import Groups, Rule
 from twistftp.policy.channels import PortRange
 from twistftp.policy.firewall_support import AddressTable, FirewallSupport, Networks
+from twistftp.policy.isolation import VirtualDirectory
 from twistftp.policy.settings import Metrics, ServerSettings, SiteSettings
 
 __all__ = ["Document", "Refused", "Where", "advice", "first_fault", "structure"]
@@ -103,6 +105,23 @@ def _addresses(value: Any, _: Any) -> Any:
     return value  # the setting itself reads it
 
 
+def _groups(value: Any, _: Any) -> Groups:
+    if not isinstance(value, dict) or not all(isinstance(names, list) and all(type(name) is str for name in names) for names in value.values()):
+        raise Refused(value, 'must be a table of lists: staff = ["alice", "bob"]')
+    return tuple((group, tuple(names)) for group, names in value.items())
+
+
+def _tables(kind: Any, name: str) -> Callable[[Any, Any], Any]:
+    """A hook for tables that may be repeated: ``[[site.authorization]]``."""
+
+    def hook(value: Any, _: Any) -> Any:
+        if not isinstance(value, list):
+            raise Refused(value, f"each is a table of its own with two brackets: [[site.{name}]]")
+        return tuple(_CONVERTER.structure(value, list[kind]))
+
+    return hook
+
+
 def _table(kind: type) -> Callable[[Any, Any], Any]:
     structure: Any = make_dict_structure_fn(kind, _CONVERTER, _cattrs_forbid_extra_keys=True, _cattrs_detailed_validation=True)
 
@@ -127,6 +146,9 @@ for _kind, _rule in ((bool, "must be true or false"), (int, "must be a whole num
 _CONVERTER.register_structure_hook(float, _number)
 _CONVERTER.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _texts)
 _CONVERTER.register_structure_hook_func(lambda kind: kind == tuple[SiteSettings, ...], _sites)
+_CONVERTER.register_structure_hook_func(lambda kind: kind == tuple[Rule, ...], _tables(Rule, "authorization"))
+_CONVERTER.register_structure_hook_func(lambda kind: kind == tuple[VirtualDirectory, ...], _tables(VirtualDirectory, "virtual_directory"))
+_CONVERTER.register_structure_hook_func(lambda kind: kind == Groups, _groups)
 _CONVERTER.register_structure_hook(PortRange, _range)
 _CONVERTER.register_structure_hook_func(lambda kind: kind == PortRange | None, _mapped_range)
 _CONVERTER.register_structure_hook_func(lambda kind: kind == bool | str, _true_false_or_text)

@@ -115,7 +115,7 @@ class TwistdTests(SynchronousTestCase):
     def test_serves(self) -> None:
         """The start line says who may log in; a user who is added meanwhile gets in; a file that is broken meanwhile locks nobody out."""
         with self.twistd("--root", "pub", "--users", "users") as server:
-            line = server.wait_for(r"serving .* on port (\d+) of .*anonymous users may read, named users \(users file\) may read and write")
+            line = server.wait_for(r"serving .* on port (\d+) of .*anonymous users may read; named users \(users file\) may read and write")
             port = int(line[1])
             self.assertEqual("230 Logged in.", login(port, "alice", "secret"))
             set_user(self.users, "bob")

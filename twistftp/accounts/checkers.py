@@ -28,6 +28,7 @@ from twistftp.policy.settings import Authentication
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from twistftp.accounts.homes import Homes
     from twistftp.storage.confinement import Confinement
 
 __all__ = ["SUPPORTED", "CertificateChecker", "FirstOf", "build_portal", "make_checkers"]
@@ -127,9 +128,11 @@ def _is_supported(checker: Any) -> bool:
     return any(kind in SUPPORTED for kind in checker.credentialInterfaces)
 
 
-def build_portal(authentication: Authentication, confinement: Confinement, extra_checkers: Sequence[Any] = ()) -> Portal:
+def build_portal(
+    authentication: Authentication, confinement: Confinement, extra_checkers: Sequence[Any] = (), homes: Homes | None = None
+) -> Portal:
     """
-    Make the portal of a site: everyone who may log in sees ``confinement``.
+    Make the portal of a site: everyone who may log in sees ``confinement``, or what ``homes`` gives.
 
     :param extra_checkers: whoever these accept may log in; anonymous users may if ``authentication`` allows them.
     """
@@ -139,7 +142,7 @@ def build_portal(authentication: Authentication, confinement: Confinement, extra
     checkers = list(extra_checkers)
     if not any(IAnonymous in checker.credentialInterfaces for checker in checkers):
         checkers.append(AllowAnonymousAccess())
-    portal = Portal(SiteRealm(confinement))
+    portal = Portal(SiteRealm(confinement, homes))
     for kind in SUPPORTED:
         able = [checker for checker in checkers if kind in checker.credentialInterfaces]
         if able and (authentication.anonymous or kind is not IAnonymous):

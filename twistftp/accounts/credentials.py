@@ -15,6 +15,7 @@ from twisted.cred.error import LoginFailed
 from twisted.internet.defer import maybeDeferred
 from zope.interface import implementer
 
+from twistftp.storage.refusals import HomeRefused
 from twistftp.wire.paths import decode_name, encode_name
 
 __all__ = ["PasswordCredentials", "Withdrawal", "text_of"]
@@ -166,6 +167,8 @@ class PasswordCredentials:
         """
         try:
             return await maybeDeferred(question, self)
+        except HomeRefused:  # the checker has accepted them, and the realm has nothing for this user
+            raise
         except LoginFailed as refusal:
             if self._is_final or self.withdrawal.is_made:
                 raise
@@ -176,7 +179,7 @@ class PasswordCredentials:
             first = stumbled
         try:
             return await maybeDeferred(question, _Plain(encode_name(self._name), self._octets))
-        except LoginFailed:
+        except (LoginFailed, HomeRefused):
             raise
         except Exception:
             if isinstance(first, LoginFailed):

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 
 from twistftp.accounts.user_book import load_users
 from twistftp.binding import where
+from twistftp.cli.access_text import describe_access
 from twistftp.policy.channels import PortRange
 from twistftp.policy.file_handling import FileHandling
 from twistftp.policy.firewall_support import INTERNAL_NETWORKS
+from twistftp.policy.rule_text import summary
 from twistftp.policy.settings import ServerSettings, SiteSettings, TLSSettings
 
 __all__ = ["describe_server"]
@@ -30,6 +32,7 @@ def describe_server(settings: ServerSettings, ephemeral: PortRange) -> list[str]
 
 def _site(site: SiteSettings) -> Iterator[str]:
     yield f"serves {site.root}, for reading{' and writing' if site.authentication.strcred else ''}"
+    yield from describe_access(site)
     if not site.auto_start:
         yield "is not started (auto_start = false)"
     yield f"listens on {where(site, [])}"
@@ -75,7 +78,8 @@ def _users(site: SiteSettings) -> str:
         kinds[0] = f"the users file {authentication.users_file} ({count} user{'' if count == 1 else 's'})"
     named = f"users with names log in by {', '.join(kinds)} and may write" if kinds else "there are no users with names"
     names = ", ".join(authentication.anonymous_names)
-    anonymous = f"anonymous users ({names}) may read" if authentication.anonymous else "anonymous users are refused"
+    may = summary(site.authorization, site.groups, None, authentication.anonymous_names)
+    anonymous = f"anonymous users ({names}) {may}" if authentication.anonymous else "anonymous users are refused"
     return f"{anonymous}; {named}"
 
 

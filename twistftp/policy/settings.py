@@ -16,9 +16,12 @@ from typing import Any
 import attrs
 from attrs import Attribute, field, frozen
 
+from twistftp.policy.authorization import Groups, Rule, unknown_group
 from twistftp.policy.channels import PortRange
 from twistftp.policy.file_handling import FileHandling
+from twistftp.policy.filtering import RequestFiltering
 from twistftp.policy.firewall_support import FirewallSupport, Networks, SiteFirewallSupport, read_networks
+from twistftp.policy.isolation import UserIsolation, VirtualDirectory
 from twistftp.policy.rules import BadSetting, is_host_name, port_number
 from twistftp.policy.tls import TLSSettings
 
@@ -93,6 +96,17 @@ def _names(instance: object, attribute: Attribute[tuple[str, ...]], value: tuple
 
 def _exempt(value: Iterable[object]) -> Networks:
     return read_networks("exempt", value)
+
+
+def _groups_there(instance: Any, attribute: Attribute[tuple[Rule, ...]], value: tuple[Rule, ...]) -> None:
+    if group := unknown_group(value, instance.groups):
+        raise BadSetting(attribute.name, group, "names a group that [site.groups] does not have")
+
+
+def _paths_differ(instance: object, attribute: Attribute[tuple[VirtualDirectory, ...]], value: tuple[VirtualDirectory, ...]) -> None:
+    for number, one in enumerate(value):
+        if any(one.names == other.names for other in value[:number]):
+            raise BadSetting(attribute.name, one.path, "two virtual directories have this path")
 
 
 def _count(default: int) -> int:
@@ -219,6 +233,11 @@ class SiteSettings:
     auto_start: bool = True
     firewall_support: SiteFirewallSupport = SiteFirewallSupport()
     authentication: Authentication = Authentication()
+    groups: Groups = ()
+    authorization: tuple[Rule, ...] = field(default=(), validator=_groups_there)
+    virtual_directory: tuple[VirtualDirectory, ...] = field(default=(), validator=_paths_differ)
+    user_isolation: UserIsolation = UserIsolation()
+    request_filtering: RequestFiltering = RequestFiltering()
     limits: Limits = Limits()
     logon_attempts: LogonAttempts = LogonAttempts()
     file_handling: FileHandling = FileHandling()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
+from twistftp.session.access import note_reading_only
 from twistftp.session.failures import reply_for
 from twistftp.session.session import Session
 from twistftp.storage.failures import PermissionDenied
@@ -49,6 +50,7 @@ def dispatch(session: Session, command: Command, argument: bytes) -> Reply | Cor
         session.forget_pending(command.keeps)
     if command.writes and not session.store.writable:
         session.forget_pending(Keeps.NOTHING)
+        note_reading_only(session, command, decode_name(argument))
         return refused(argument)
     try:
         value = command.argument.parse(argument)

@@ -10,7 +10,9 @@ from collections.abc import Callable
 
 from twisted.internet.defer import CancelledError
 
+from twistftp.policy.denials import NO_HOME
 from twistftp.storage import failures as storage
+from twistftp.storage import refusals
 from twistftp.transport.interfaces import DataConnectionFailed, ShortFile
 from twistftp.wire.replies import Reply, cleaned
 
@@ -23,7 +25,15 @@ def _says(code: int, text: str) -> Callable[[Exception, str], Reply]:
     return lambda error, path: Reply.of(code, f"{cleaned(path)}: {text}.")
 
 
+def _denied(code: int) -> Callable[[Exception, str], Reply]:
+    return lambda error, path: Reply.of(code, f"{cleaned(path)}: {error.denial.reason.text}.")  # type: ignore[attr-defined]
+
+
 _ROWS: tuple[tuple[type[Exception], Callable[[Exception, str], Reply]], ...] = (
+    (refusals.Refused, _denied(550)),
+    (refusals.NameRefused, _denied(553)),
+    (refusals.TooLarge, lambda error, path: Reply.of(552, f"{error.denial.reason.text}.")),  # type: ignore[attr-defined]
+    (refusals.HomeRefused, lambda error, path: Reply.of(530, f"{NO_HOME}.")),
     (storage.NotFound, _says(550, "No such file or directory")),
     (storage.PermissionDenied, _says(550, "Permission denied")),
     (storage.IsADirectory, _says(550, "Is a directory")),

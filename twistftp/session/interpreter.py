@@ -14,6 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from twistftp.policy.diagnosis import Cause
+from twistftp.session.access import note
 from twistftp.session.dispatch import LINE_TOO_LONG, dispatch, unknown
 from twistftp.session.driver import drive
 from twistftp.session.failures import is_expected, reply_for
@@ -24,7 +25,6 @@ from twistftp.session.reception import Introducible
 from twistftp.session.securing import begin_tls, tls_lost
 from twistftp.session.session import Session
 from twistftp.session.transfer import Transfer
-from twistftp.session.verbs.table import VERBS
 from twistftp.session.verdicts import failed
 from twistftp.transport.interfaces import DataConnectionFailed
 from twistftp.transport.output import hang_up
@@ -159,7 +159,7 @@ class ServerPI(Introducible):
     def _acts_at_once(self, line: bytes) -> bool:
         """Whether a line that came during a transfer has been answered; ABOR acts at once and is answered in its turn."""
         verb, argument = split_line(line)
-        command = VERBS.get(verb)
+        command = self.site.verbs.get(verb)
         transfer = self.session.transfer
         if command is None or not command.while_busy or transfer is None:
             return False
@@ -192,7 +192,7 @@ class ServerPI(Introducible):
         if not line:
             return
         verb, argument = split_line(line)
-        command = VERBS.get(verb)
+        command = self.site.verbs.get(verb)
         self._command = (command, line, started)
         session = self.session
         if command is None:
@@ -228,8 +228,8 @@ class ServerPI(Introducible):
             self.site.log.failure("unexpected error in {line!r}", failure, line=self.site.transcript.shown(self.session, command, line))
         if isinstance(error, DataConnectionFailed) and command is not None and not command.is_transfer:
             failed(self.session, error.verdict)  # those of transfers are in the book already
-        argument = line.lstrip(b" ").partition(b" ")[2]
-        return reply_for(error, decode_name(argument) or join(self.session.cwd))
+        path = decode_name(line.lstrip(b" ").partition(b" ")[2]) or join(self.session.cwd)
+        return reply_for(note(self.session, command, path, error), path)
 
     def _finish(self, reply: Reply) -> None:
         """The final reply of the command that ran; then the next line."""

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from twistftp.session.session import Session
 from twistftp.session.transfer import settled
 from twistftp.storage.failures import Busy, NameNotAllowed, NotFound
+from twistftp.storage.refusals import Denied
 from twistftp.wire.entries import Entry
 from twistftp.wire.paths import Path, resolve
 
@@ -35,7 +36,7 @@ async def on_existing(session: Session, text: str, operation: Callable[[Path], A
     try:
         found = operation(path)
         return path, await found if isinstance(found, Deferred) else found
-    except NotFound:
+    except (NotFound, Denied):
         trimmed = text.rstrip(" ")
         if trimmed == text or not trimmed:
             raise

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from twistftp.policy.authorization import NOTHING, Permission, UserRules
 from twistftp.policy.proxying import Proxies
+from twistftp.session.access import access_of
 from twistftp.session.transcript import printable
 from twistftp.session.verdicts import given_up
 from twistftp.transport.output import local_end
@@ -21,6 +23,7 @@ from twistftp.wire.states import Keeps, Login
 
 if TYPE_CHECKING:
     from twistftp.policy.diagnosis import Verdict
+    from twistftp.policy.settings import SiteSettings
     from twistftp.session.transfer import Transfer
     from twistftp.transport.herald import Introduction
     from twistftp.transport.tls_session import SessionTLS
@@ -76,6 +79,7 @@ class Session:
 
     __slots__ = (
         "_ends",
+        "avatar",
         "client",
         "control",
         "cwd",
@@ -97,7 +101,9 @@ class Session:
         "range_end",
         "rename_from",
         "restart",
+        "rights",
         "site",
+        "start",
         "store",
         "tls",
         "transfer",
@@ -168,6 +174,8 @@ class Session:
         self.user = ""
         self.user_pending = ""
         self.store: Any = None  # an IFileStore, once logged in
+        self.avatar: Any = None  # the same without the site's rules
+        self.rights: UserRules = NOTHING
         self.host = ""
         self.client = ""
         self.epsv_all = False
@@ -179,19 +187,32 @@ class Session:
     def reset_parameters(self) -> None:
         """Transfer parameters to their defaults (RFC 959 §4.1.2): TYPE A, and nothing pending."""
         self.cwd: Path = ()
+        self.start: Path = ()  # the directory after login
         self.type = TransferType.ASCII
         self.rename_from: Path | None = None
         self.restart = 0
         self.range_end: int | None = None  # RANG: the last octet of the next transfer
 
     def log_in(self, user: str, store: Any, logout: Callable[[], Any]) -> None:
-        """The user is known and has an avatar."""
+        """The user is known and has an avatar. :raises HomeRefused: the site's rules leave the user nothing to see; nothing has changed then."""
+        access = access_of(self.site.settings, store, user)
+        access.demand_entry()
         self.login = Login.DONE
         self.user = user
         self.user_pending = ""
-        self.store = store
+        self.avatar, self.store, self.rights = store, access.store, access.rules
         self.logout_avatar = logout
-        self.cwd = ()
+        self.cwd = self.start = access.start
+
+    def obey(self, settings: SiteSettings) -> None:
+        """The site's settings have changed: its rules hold from the next command on."""
+        if self.avatar is not None:
+            access = access_of(settings, self.avatar, self.user)
+            self.store, self.rights = access.store, access.rules
+
+    def may_write(self, path: Path) -> bool:
+        """Whether the site's rules let the user change something at ``path``. What an avatar of somebody else's allows, it knows itself."""
+        return self.rights.may(Permission.WRITE, path)
 
     def log_out(self) -> None:
         """
@@ -205,7 +226,8 @@ class Session:
         user = self.user
         self.login = Login.NONE
         self.user = self.user_pending = ""
-        self.store = None
+        self.store = self.avatar = None
+        self.rights = NOTHING
         self.cwd = ()
         self.rename_from, self.restart, self.range_end = None, 0, None
         if logout is not None:

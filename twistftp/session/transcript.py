@@ -3,8 +3,8 @@ What a site tells the log: one structured event a login, a transfer and, where w
 
 Not here: files and formats of access logs; they observe these events.
 
-Every event carries ``ftp_event`` (``"opened"``, ``"login"``, ``"transfer"``, ``"data port"``, ``"tls"``, ``"command"``, ``"closed"``), ``site``,
-``session`` (a number), ``peer`` and ``user``.
+Every event carries ``ftp_event`` (``"opened"``, ``"login"``, ``"transfer"``, ``"data port"``, ``"tls"``, ``"denial"``, ``"command"``,
+``"closed"``), ``site``, ``session`` (a number), ``peer`` and ``user``.
 An observer that is added here sees them all, a recorder is called without any event being made. Twisted's log gets logins and
 transfers, at most :data:`LINES_A_SECOND` of them,
 because to write such a line costs as much as a small transfer; the rest is counted. ``[site.logging] commands`` sends it everything.
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.logger import ILogObserver, Logger, LogLevel, LogPublisher
 
+from twistftp.policy.denials import Denial
 from twistftp.policy.diagnosis import Verdict
 from twistftp.session.recorder import Recorder, hooks
 from twistftp.session.tally import Tally
@@ -49,7 +50,7 @@ class Transcript:
         self._observers = 0
         self._events = Logger("twistftp.event", observer=self._publisher)
         self._second = 0
-        self._lines = 0  # written in that second
+        self._lines = self._refusals = 0  # written in that second
         self._unwritten = 0
         self._is_written = False  # whether the event at hand goes to the log
         self._recorders: tuple[Recorder, ...] = ()
@@ -140,8 +141,11 @@ class Transcript:
         if self.log_commands:
             self._log.info(text, **fields)
 
-    def login(self, session: Session, user: str, reply: Reply, mail: str = "") -> None:
-        """A login succeeded or failed. ``mail`` is what an anonymous user gave for a password, by custom a mail address."""
+    def login(self, session: Session, user: str, reply: Reply, mail: str = "", denial: Denial | None = None) -> None:
+        """
+        A login succeeded or failed. ``mail`` is what an anonymous user gave for a password, by custom a mail address; ``denial`` why
+        the site refuses a user whose password was right.
+        """
         self.tally.login(reply)
         if reply.is_positive:
             for told in self._on_login:
@@ -149,7 +153,9 @@ class Transcript:
         if not self._has_reader(session):
             return
         fields = {**_who(session), "ftp_event": "login", "user": printable(user, 64), "code": reply.code, "mail": printable(mail, 64)}
-        if not reply.is_positive:
+        if denial is not None:
+            self._tell(LogLevel.warn, _WHO + "failed to log in: {why}", fields | _why(denial))
+        elif not reply.is_positive:
             self._tell(LogLevel.warn, _WHO + "failed to log in", fields)
         else:
             self._tell(LogLevel.info, _WHO + "logged in" + (" ({mail})" if mail else ""), fields)
@@ -194,17 +200,28 @@ class Transcript:
             fields = {**_who(session), "ftp_event": "data port", "cause": verdict.cause.name, "why": printable(verdict.text)}
             self._tell(LogLevel.warn, _WHO + "no transfer: {why}", fields)
 
-    def _has_reader(self, session: Session) -> bool:
-        """Whether the next login or transfer is told to anybody: to make its event costs as much as a small part of it."""
+    def denied(self, session: Session, verb: str, path: str, denial: Denial) -> None:
+        """A command was refused by the site's rules or filters (``ftp_event`` ``"denial"``)."""
+        if self._has_reader(session, is_refusal=True):
+            fields = {**_who(session), "ftp_event": "denial", "verb": verb, "path": printable(path), **_why(denial)}
+            self._tell(LogLevel.warn, _WHO + ("{verb} {path} refused: {why}" if path else "{verb} refused: {why}"), fields)
+
+    def _has_reader(self, session: Session, *, is_refusal: bool = False) -> bool:
+        """
+        Whether the next login or transfer is told to anybody: to make its event costs as much as a small part of it.
+
+        :param is_refusal: it is a refusal; these have as many lines of their own, so that no traffic hides them.
+        """
         second = int(session.site.deadlines.seconds())
         if second != self._second:
-            self._second, self._lines = second, 0
+            self._second, self._lines, self._refusals = second, 0, 0
             if self._unwritten:
-                text = "{site}: {count} more logins and transfers, not shown one by one"
+                text = "{site}: {count} more logins, transfers and refusals, not shown one by one"
                 self._log.info(text, site=session.site.settings.name, count=self._unwritten)
                 self._unwritten = 0
-        self._lines += 1
-        self._is_written = self.log_commands or self._lines <= LINES_A_SECOND
+        self._lines += not is_refusal
+        self._refusals += is_refusal
+        self._is_written = self.log_commands or (self._refusals if is_refusal else self._lines) <= LINES_A_SECOND
         if not self._is_written:
             self._unwritten += 1
         return self._is_written or self._observers > 0
@@ -214,6 +231,10 @@ class Transcript:
             self._events.emit(level, text, **fields)
         if self._is_written:
             self._log.emit(level, text, **fields)
+
+
+def _why(denial: Denial) -> dict[str, Any]:
+    return {"cause": denial.reason.name, "substatus": denial.reason.substatus, "why": printable(denial.why)}
 
 
 def _who(session: Session) -> dict[str, Any]:

@@ -5,6 +5,9 @@ L2: avatars, ``IFTPShell`` over files. Knows no socket and no session.
 
 =================================  ============================================================
 ``interfaces``, ``failures``       what the session asks of an avatar, and how it is refused
+``restricted``, ``operations``,    a store behind the site's rules, and how these refuse
+``refusals``, ``limited``
+``overlay``                        virtual directories: several stores as one tree
 ``filesystem``                     the avatar over local files
 ``confinement``, ``walk``,         paths that stay below a root: the policy, by user space, by
 ``openat2``                        the kernel

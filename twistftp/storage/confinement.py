@@ -113,7 +113,7 @@ class Confinement:
     :raises OSError: the root is missing or no directory.
     """
 
-    __slots__ = ("_descriptor", "_hosts", "_kernel", "real_root")
+    __slots__ = ("__weakref__", "_descriptor", "_hosts", "_kernel", "real_root")
 
     def __init__(self, root: str | os.PathLike[str], *, use_openat2: bool | None = None, use_descriptors: bool | None = None) -> None:
         given = os.path.abspath(os.fsencode(root))
@@ -196,6 +196,10 @@ class Confinement:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
+
+    def __del__(self) -> None:
+        if getattr(self, "_descriptor", None) is not None:  # the last user has gone; no root was opened if __init__ failed
+            self.close()
 
     def _open(self, route: bytes, flags: int, mode: int) -> int:
         if self._descriptor is None:

@@ -19,18 +19,20 @@ from twisted.protocols.basic import FileSender
 from twisted.python.filepath import Permissions
 from zope.interface import implementer
 
+from twistftp.policy.isolation import Account
 from twistftp.storage import changing, failures
 from twistftp.storage.attributes import entry_of, rights
-from twistftp.storage.confinement import Confinement, octets_of
+from twistftp.storage.confinement import Confinement, octets_of, text_of
 from twistftp.storage.files import LocalFile, open_local_file, open_plain
 from twistftp.storage.holding import InThread, in_thread
-from twistftp.storage.interfaces import IFileStore
 from twistftp.storage.links import Links
 from twistftp.storage.listing import LocalListing
 from twistftp.storage.placing import RESERVED
+from twistftp.storage.site_store import ISiteStore
 from twistftp.storage.stock_writing import StockWriter
 from twistftp.storage.uploads import LocalUpload, open_unique, open_upload, read_upload
 from twistftp.wire.entries import ALL_FACTS, Entry
+from twistftp.wire.paths import Path
 
 __all__ = ["FilesystemShell"]
 
@@ -61,7 +63,7 @@ _KEYS: dict[str, Callable[[Entry], object]] = {
 }
 
 
-@implementer(ftp.IFTPShell, IFileStore)
+@implementer(ftp.IFTPShell, ISiteStore)
 class FilesystemShell:
     """
     One user's view of the files below a root.
@@ -69,9 +71,10 @@ class FilesystemShell:
     :param confinement: the root; shared by all sessions, closed by nobody here.
     :param writable: whether the user may change anything.
     :param in_thread: how work that may wait for a disk is called.
+    :param account: the user, when the site's own realm makes this.
     """
 
-    __slots__ = ("_confinement", "_in_thread", "writable")
+    __slots__ = ("_confinement", "_in_thread", "account", "writable")
 
     restartable = True
     appendable = True
@@ -79,9 +82,12 @@ class FilesystemShell:
     changes_modes = True
     facts = frozenset(ALL_FACTS)
 
-    def __init__(self, confinement: Confinement, in_thread: InThread = in_thread, *, writable: bool = False) -> None:
+    def __init__(
+        self, confinement: Confinement, in_thread: InThread = in_thread, account: Account | None = None, *, writable: bool = False
+    ) -> None:
         self._confinement = confinement
         self._in_thread = in_thread
+        self.account = account
         self.writable = writable
 
     # IFileStore: at once, since the system has names and inodes at hand nearly always.
@@ -112,6 +118,14 @@ class FilesystemShell:
         if path and octets_of(path[-1]).startswith(RESERVED):
             raise failures.NotFound
         return open_local_file(self._confinement, path, self._in_thread)
+
+    def as_writable(self, writable: bool) -> FilesystemShell:
+        """As in ``ISiteStore``."""
+        return self if self.writable == writable else FilesystemShell(self._confinement, self._in_thread, self.account, writable=writable)
+
+    def place(self, path: Sequence[str]) -> Path:
+        """As in ``ISiteStore``."""
+        return tuple([text_of(name) for name in self._confinement.place(path)])
 
     def read_upload(self, path: Sequence[str]) -> LocalFile | None:
         """As in ``IFileStore``; of uploads that this process receives."""

@@ -10,6 +10,7 @@ from twistftp.session.lookup import find
 from twistftp.session.session import Session
 from twistftp.session.transfer import settled
 from twistftp.storage.failures import NotADirectory, NotFound, PermissionDenied, StorageError
+from twistftp.storage.refusals import Denied
 from twistftp.wire.arguments import NOTHING, PATHNAME
 from twistftp.wire.commands import CommandGroup
 from twistftp.wire.paths import join
@@ -29,10 +30,10 @@ async def change_working_directory(session: Session, name: str) -> Reply:
     """Nothing changes on failure. ``CWD ~`` is the login directory, unless there is a ``~`` (PROTOCOL P-CWD-1)."""
     try:
         path, entry = await find(session, name)
-    except NotFound:
+    except (NotFound, Denied):
         if name != "~":
             raise
-        session.cwd = ()
+        session.cwd = session.start
     else:
         if not entry.is_directory:
             raise NotADirectory

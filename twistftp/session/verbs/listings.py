@@ -18,6 +18,7 @@ from twistftp.session.session import Session
 from twistftp.session.transfer import send_over_data, settled
 from twistftp.storage.failures import NotFound
 from twistftp.storage.interfaces import IListing, ILongListing
+from twistftp.storage.refusals import Denied
 from twistftp.transport.interfaces import ISource
 from twistftp.wire.arguments import OPTIONAL_PATHNAME
 from twistftp.wire.commands import CommandGroup
@@ -90,7 +91,7 @@ async def _select(session: Session, text: str) -> tuple[str, str, Any]:
         return join(session.cwd), "", await settled(session.store.listing(session.cwd))
     try:
         path, entry = await find(session, text, follows=False)
-    except NotFound:
+    except (NotFound, Denied):  # who may not know of names here may still list what is left
         if text.startswith("-") and (rest := strip_options(text)) != text:
             return await _select(session, rest)
         directory, name = text.rpartition("/")[0::2]

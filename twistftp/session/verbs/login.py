@@ -20,10 +20,12 @@ from twisted.python.failure import Failure
 
 from twistftp.credentials import ClientCertificate
 from twistftp.session.dispatch import TLS_FIRST
+from twistftp.session.failures import reply_for
 from twistftp.session.securing import end_tls, tls_lost
 from twistftp.session.session import Session
 from twistftp.session.transcript import printable
 from twistftp.storage import adapt
+from twistftp.storage.refusals import HomeRefused
 from twistftp.wire.arguments import NOTHING, PASSWORD, text, word
 from twistftp.wire.commands import CommandGroup
 from twistftp.wire.paths import decode_name
@@ -81,12 +83,14 @@ async def password(session: Session, given: bytes) -> Reply:
     try:
         _, avatar, logout = await _authenticate(session, name, given)
         try:
-            store = adapt(avatar)
+            session.log_in(name, adapt(avatar), logout)
         except BaseException:
             logout()
             raise
     except LoginFailed:
         reply = _LOGIN_INCORRECT
+    except HomeRefused as error:  # the password was right, so nobody guesses: no delay, and it does not count
+        return _turned_away(session, name, error)
     except _ClientGone:
         raise CancelledError from None
     except GeneratorExit:
@@ -97,7 +101,6 @@ async def password(session: Session, given: bytes) -> Reply:
         )
         reply = _LOGIN_BROKEN
     else:
-        session.log_in(name, store, logout)
         greeting = site.messages.greeting(session)
         site.transcript.login(session, name, greeting, decode_name(given) if session.is_anonymous else "")
         return greeting  # type: ignore[no-any-return]
@@ -112,11 +115,20 @@ async def password(session: Session, given: bytes) -> Reply:
     return _TOO_MANY_FAILURES if session.failures >= attempts.max_failures else reply
 
 
+def _turned_away(session: Session, name: str, error: HomeRefused) -> Reply:
+    """The user exists and has nothing here; which folder or rule is to blame is for the log alone."""
+    reply = reply_for(error, "")
+    session.login, session.user_pending = Login.NONE, ""
+    session.site.transcript.login(session, name, reply, denial=error.denial)
+    return reply
+
+
 async def _authenticate(session: Session, name: str, given: bytes) -> _Avatar:
     """
     The avatar of a user.
 
     :raises LoginFailed: no checker accepts them.
+    :raises HomeRefused: one does, and the site has no home for this user.
     """
     site = session.site
     authentication, portal = site.settings.authentication, site.portal
@@ -133,18 +145,19 @@ async def by_certificate(session: Session, name: str) -> Reply:
     try:
         _, avatar, logout = await _guarded(session, site.portal.login(ClientCertificate(name, certificate), None, IFTPShell))
         try:
-            store = adapt(avatar)
+            session.log_in(name, adapt(avatar), logout)
         except BaseException:
             logout()
             raise
     except (LoginFailed, UnhandledCredentials):
         return _ask_for_password(session, name)
+    except HomeRefused as error:
+        return _turned_away(session, name, error)
     except _ClientGone:
         raise CancelledError from None
     except Exception:
         site.log.failure("{site} #{session}: login by certificate ended in an error", site=site.settings.name, session=session.identifier)
         return _ask_for_password(session, name)
-    session.log_in(name, store, logout)
     reply = Reply.of(232, "Logged in by your certificate.")
     site.transcript.login(session, name, reply)
     return reply

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from twistftp.session.session import Session, TransferType
 from twistftp.session.transfer import settled
 from twistftp.storage.digests import ALGORITHMS
+from twistftp.storage.refusals import denied
 from twistftp.wire.arguments import NUMBER, Argument, ArgumentError, word
 from twistftp.wire.commands import CommandGroup
 from twistftp.wire.entries import ALL_FACTS
@@ -118,6 +119,8 @@ def _allocation(octets: bytes) -> int:
 @parameters.command("ALLO", Argument("<bytes> [R <bytes>]", _allocation), keeps=Keeps.RESTART, rfc="959 §4.1.3", help="ask whether there is room")
 async def allocate(session: Session, size: int) -> Reply:
     """Some clients send it before every upload. Nothing is reserved, but what cannot fit need not be sent (PROTOCOL P-ALLO-1)."""
+    if denial := session.site.settings.request_filtering.of_length(size):
+        raise denied(denial)
     free = await settled(session.store.free_space(session.cwd))
     if free is not None and size > free:
         return Reply.of(552, f"{size} bytes do not fit: {free} are free here.")

@@ -32,7 +32,7 @@ _site_verbs = CommandGroup("SITE")
 @_site_verbs.command("HELP", word("[<verb>]", optional=True), rfc="959 §4.1.3", help="list the verbs behind SITE, or explain one")
 def site_help(session: Session, value: str) -> Reply:
     """What works behind SITE."""
-    return help_reply(session, SITE_VERBS, "SITE ", value.upper())
+    return help_reply(session, session.site.site_verbs, "SITE ", value.upper())
 
 
 @_site_verbs.command("WHY", NOTHING, rfc="(none)", help="say why the last data connection failed, and what to do about it")
@@ -120,7 +120,7 @@ def _words(octets: bytes) -> tuple[str, bytes]:
 def site_(session: Session, words: tuple[str, bytes]) -> Reply | Coroutine[Any, Any, Reply]:
     """Its verbs go through the same checks as all others."""
     verb, argument = words
-    command = SITE_VERBS.get(verb)
+    command = session.site.site_verbs.get(verb)
     if command is None:
         return Reply.of(500, f'Unknown command "SITE {cleaned(verb, 16)}"; try SITE HELP.')
     return dispatch(session, command, argument)
