@@ -170,7 +170,7 @@ class FTPSite(FTPFactory):
 
     def welcome(self, peer: str) -> Protocol:
         """A session for a client whose address is known, or a refusal."""
-        site = self.hosts.default
+        site = self if len(self.hosts.sites) == 1 else self.hosts.default
         refused = site._refusal(peer)
         if refused is not None:
             self.transcript.tally.refused += 1

@@ -16,7 +16,7 @@ from attrs import Attribute, field, frozen
 
 from twistftp.policy.channels import DYNAMIC, PortRange
 from twistftp.policy.matching import PeerMatch
-from twistftp.policy.proxying import Proxies
+from twistftp.policy.proxying import NOBODY, Proxies
 from twistftp.policy.rules import BadSetting, is_host_name, port_number
 
 __all__ = [
@@ -170,7 +170,7 @@ class SiteFirewallSupport:
     @cached_property
     def proxies(self) -> Proxies:
         """The peers whose PROXY headers are believed."""
-        return Proxies(self.proxy_from)
+        return Proxies(self.proxy_from) if self.proxy_from else NOBODY
 
     @property
     def external_names(self) -> frozenset[str]:

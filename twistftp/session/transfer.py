@@ -86,7 +86,7 @@ class Transfer:
         try:
             connection = self._port.connection(session.site.settings.limits.data_channel_timeout)
             if isinstance(connection, Deferred):
-                if session.is_protected and hasattr(self._port, "when_knocked"):
+                if session.tls is not None and session.tls.is_private and hasattr(self._port, "when_knocked"):
                     self._port.when_knocked(lambda: self.begin(opening))
                 connection = await connection
             self.connection = connection
@@ -94,8 +94,9 @@ class Transfer:
             if self._ended_by is not None:
                 raise DataConnectionFailed(self._why_not(self._ended_by)) from None
             raise
-        session.site.verdicts.arrived(session.peer, session.passive_by, is_secure=session.is_secure)
-        if self.connection.is_private is not session.is_protected:  # PROT came between (PROTOCOL P-PROT-6)
+        tls = session.tls
+        session.site.verdicts.arrived(session.peer, session.passive_by, is_secure=tls is not None and tls.is_control_secure)
+        if self.connection.is_private is not (tls is not None and tls.is_private):  # PROT came between (PROTOCOL P-PROT-6)
             raise DataConnectionFailed(Verdict(Cause.LEVEL_CHANGED))
         if session.site.throttle.is_needed:
             session.site.throttle.apply(self.connection)

@@ -43,7 +43,6 @@ class DirectIO(tcp.Connection):
     sends_at_once = True  # write_more and when_writable work (``secure.SecureTransport`` may have it, too)
     _read_closed = False
     _hook: Hook | None = None
-    _reader: Hook | None = None
 
     def write(self, data: bytes) -> None:
         """Send ``data``; what the kernel does not take now waits in the reactor's buffer, in order."""
@@ -110,11 +109,10 @@ class DirectIO(tcp.Connection):
 
         An exception that it returns ends the connection as one returned by ``doRead``; ``CONNECTION_DONE`` says that the FIN came.
         """
-        self._reader = reader
-
-    def doRead(self) -> BaseException | None:  # type: ignore[override]
-        """There is something to receive."""
-        return super().doRead() if self._reader is None else self._reader()
+        if reader is not None:
+            self.doRead = reader  # type: ignore[method-assign, assignment]
+        else:
+            self.__dict__.pop("doRead", None)
 
     def doWrite(self) -> BaseException | None:  # type: ignore[override]
         """The socket takes octets: the buffer goes first, then the hook's turn comes."""

@@ -68,7 +68,7 @@ class Lease:
         tls: SessionTLS | None = None,
     ) -> None:
         self.client, self.match, self.proxies, self.tls = client, match, proxies, tls
-        self.shares = shares_port(tls, match, proxies)
+        self.shares = tls is not None and shares_port(tls, match, proxies)
         self._knocked: Callable[[], object] | None = None
         self.key = match.network(client)  # what tells it from the other leases on its port
         self.failure: Verdict | None = None  # why nobody has come, once it has ended without

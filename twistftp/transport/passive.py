@@ -90,7 +90,7 @@ class PassiveListener:
         """
         Whether a lease of ``client`` under these rules would be told apart from all others here; one that ``shares``, even in a crowd.
         """
-        if (self.rules or proxies) and self._would_mix_up(match.network(client), proxies):
+        if (self.rules or proxies is not NOBODY) and self._would_mix_up(match.network(client), proxies):
             return False
         if match.is_exact and not self._wide:
             return client not in self.leases and (shares or client not in self.crowds)
@@ -141,7 +141,7 @@ class PassiveListener:
         if lease.shares:
             self.crowds.setdefault(lease.client, []).append(lease)
             return
-        if self.rules or lease.proxies:
+        if self.rules or lease.proxies is not NOBODY:
             if lease.proxies:
                 if lease.proxies not in self.rules:
                     self._learn(lease.proxies)
@@ -214,7 +214,7 @@ class PassiveListener:
         elif self.leases.get(lease.key) is lease:
             del self.leases[lease.key]
             self._wide -= not lease.match.is_exact
-            if lease.proxies:
+            if lease.proxies is not NOBODY and lease.proxies:
                 self.rules[lease.proxies] -= 1
             self._suspects.pop(lease.key, None)
         else:

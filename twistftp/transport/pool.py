@@ -153,7 +153,7 @@ class PassivePool:
         interface, client = fold_address(interface), fold_address(client)
         key = (interface, client)
         if key not in self._waiters:
-            listener = self._open.find(interface, client, match, proxies, shares_port(tls, match, proxies))
+            listener = self._open.find(interface, client, match, proxies, tls is not None and shares_port(tls, match, proxies))
             if listener is not None:
                 return self._grant(listener, client, match, proxies, tls)
             if not self._open.is_held(interface, client, match, proxies):
