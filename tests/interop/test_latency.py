@@ -51,6 +51,7 @@ class LongListing:
 class LongStore:
     """An avatar whose root is a ``LongListing``."""
 
+    writable = False
     restartable = True
     facts = frozenset({"type", "size"})
 
