@@ -114,7 +114,7 @@ class RealTests(SynchronousTestCase):
                 for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
                     client = Client(f"{name}.example", port, version)
                     self.assertIn(f"{name}.example".encode(), client.sock.getpeercert(binary_form=True))  # type: ignore[union-attr]
-                    self.assertRaisesRegex(ftplib.error_perm, "504 TLS was begun with", client.sendcmd, f"HOST {other}.example")
+                    self.assertRaisesRegex(ftplib.error_perm, "504 The TLS of this connection", client.sendcmd, f"HOST {other}.example")
                     client.sendcmd(f"HOST {name}.example")
                     client.login()
                     client.prot_p()

@@ -3,6 +3,8 @@
 import os
 from typing import Any
 
+import trustme
+from cryptography import x509
 from twisted.cred.checkers import ANONYMOUS, AllowAnonymousAccess, FilePasswordDB, ICredentialsChecker
 from twisted.cred.credentials import Anonymous, IAnonymous, IUsernamePassword, UsernamePassword
 from twisted.cred.error import UnauthorizedLogin, UnhandledCredentials
@@ -12,7 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from twistftp.accounts.checkers import FirstOf, build_portal, make_checkers
+from twistftp.accounts.checkers import CertificateChecker, FirstOf, build_portal, make_checkers
+from twistftp.credentials import ClientCertificate, IClientCertificate
 from twistftp.policy.settings import Authentication
 from twistftp.storage.confinement import Confinement
 
@@ -137,3 +140,47 @@ class BuildPortalTests(SynchronousTestCase):
     def test_nobody_named(self) -> None:
         """Without checkers there are no named users."""
         self.failureResultOf(self.login(ALICE), UnhandledCredentials)
+
+    def test_certificate(self) -> None:
+        """Whom a certificate names gets a shell without any checker of passwords (P-TLS-7); somebody else does not."""
+        certificate = issued("alice", "alice@example.org")
+        self.successResultOf(self.login(ClientCertificate("alice", certificate), anonymous=False))
+        self.failureResultOf(self.login(ClientCertificate("bob", certificate), Checker("bob")), UnauthorizedLogin)
+
+
+class CertificateTests(SynchronousTestCase):
+    """P-TLS-7: who a certificate says that one is."""
+
+    def test_interfaces(self) -> None:
+        """Credentials and checker are what cred wants."""
+        verifyObject(ICredentialsChecker, CertificateChecker())
+        verifyObject(IClientCertificate, ClientCertificate("alice", issued("alice")))
+
+    def test_names(self) -> None:
+        """Its subject's common name, and alternative names that are mail addresses or host names; each in full, in its case."""
+        certificate = issued("Alice Example", "alice@example.org", "alice.example.org", "192.0.2.1")
+        for name, is_known in (
+            ("Alice Example", True),
+            ("alice@example.org", True),
+            ("alice.example.org", True),
+            ("192.0.2.1", False),
+            ("alice", False),
+            ("ALICE@example.org", False),
+            ("alice@example.org\0", False),
+            ("", False),
+        ):
+            result = CertificateChecker().requestAvatarId(ClientCertificate(name, certificate))
+            if is_known:
+                self.assertEqual(name, self.successResultOf(result))
+            else:
+                self.failureResultOf(result, UnauthorizedLogin)
+
+    def test_without_names(self) -> None:
+        """A certificate without a name logs nobody in."""
+        self.failureResultOf(CertificateChecker().requestAvatarId(ClientCertificate("", issued(None, "192.0.2.1"))), UnauthorizedLogin)
+
+
+def issued(common_name: str | None, *identities: str) -> x509.Certificate:
+    """A client's certificate."""
+    made = trustme.CA().issue_cert(*(identities or ("192.0.2.7",)), common_name=common_name)
+    return x509.load_pem_x509_certificate(made.cert_chain_pems[0].bytes())

@@ -112,6 +112,7 @@ class ControlTransport:
         self.pauses = 0
         self.is_aborted = False
         self.producer: Any = None
+        self.protocol: Any = None
 
     def _address(self, host: str) -> Any:
         return IPv6Address("TCP", host, 21) if ":" in host else IPv4Address("TCP", host, 21)
@@ -331,6 +332,7 @@ class FakePort:
     def __init__(self, port: int, peer: str, is_slow: bool = False) -> None:
         self.port, self.peer, self.is_slow = port, peer, is_slow
         self.timeout: float | None = None
+        self.tls: Any = None
         self.is_ended = False
         self.made: FakeConnection | None = None
         self._failure: DataConnectionFailed | None = None
@@ -377,6 +379,7 @@ class FakePort:
         """The client comes."""
         self.made = connection = FakeConnection((self.peer, 40000))
         connection.is_slow = self.is_slow
+        connection.is_private = self.tls is not None and self.tls.is_private
         result, self._result = self._result, None
         if result is not None:
             self.is_ended = True
@@ -422,7 +425,9 @@ class FakePool:
             raise DataConnectionFailed(self.failing)
         if self.waiting is not None:
             return self.waiting
-        return self.make(client)
+        lease = self.make(client)
+        lease.tls = tls
+        return lease
 
     def make(self, client: str) -> FakePort:
         """A lease."""
@@ -449,13 +454,14 @@ class Client:
         self._read = 0
         self._rest = b""
         self.pi: Any = server.site.buildProtocol(self.transport.getPeer())
+        self.transport.protocol = self.pi
         self.pi.makeConnection(self.transport)
         self.greeting = self.hear()
 
     def send(self, octets: bytes) -> None:
         """Octets to the server, without waiting for anything; nothing when it does not read, as TCP would do."""
         if not self.is_lost and not self.transport.is_aborted:
-            self.pi.dataReceived(octets)
+            self.transport.protocol.dataReceived(octets)
 
     def hear(self) -> list[str]:
         """The replies since the last time, after everything that needs no time to pass."""
@@ -506,7 +512,7 @@ class Client:
         """The connection is gone."""
         if not self.is_lost:
             self.is_lost = True
-            self.pi.connectionLost(Failure(reason or (ConnectionAborted() if self.transport.is_aborted else ConnectionDone())))
+            self.transport.protocol.connectionLost(Failure(reason or (ConnectionAborted() if self.transport.is_aborted else ConnectionDone())))
 
     @property
     def session(self) -> Any:
@@ -552,6 +558,7 @@ class Dialogue(Client):
         made = FakePort(port, host, self.pool.is_slow)
         made.bind_host = interface  # type: ignore[attr-defined]
         made.source_port = source["source_port"]  # type: ignore[attr-defined]
+        made.tls = source["tls"]
         self.active_ports.append(made)
         return made
 

@@ -14,9 +14,10 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
+from tests.support.running import until
 from tests.support.transports import DataClient, dial
 from twistftp.transport.directio import CLOSED, DirectIO
-from twistftp.transport.sockets import DataPort, DirectPort, connect, listen, tune_control, tune_data, was_reset
+from twistftp.transport.sockets import DataPort, DirectPort, acknowledge, connect, listen, tune_control, tune_data, was_reset
 
 
 @implementer(IHalfCloseableProtocol)
@@ -324,9 +325,28 @@ class OtherTransportTests(TestCase):
         tune_control(StringTransport())
         tune_data(StringTransport())
         self.assertFalse(was_reset(StringTransport()))
+        acknowledge(StringTransport())
 
 
 class TuneTests(SocketTestCase):
+    async def test_acknowledge(self):
+        """What has come is acknowledged at once, and octets go on as before, also when the connection is gone."""
+        if not hasattr(socket, "TCP_QUICKACK"):
+            self.skipTest("only Linux has that")
+        client, server = await self.pair()
+        client.transport.getHandle().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+        client.transport.write(b"one")
+        await until(lambda: server.told == [b"one"], "the first octets")
+        skt = server.transport.getHandle()
+        skt.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+        acknowledge(server.transport)
+        self.assertEqual(1, skt.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK))
+        client.transport.write(b"two")
+        await until(lambda: b"".join(server.told) == b"onetwo", "the second ones")
+        client.transport.abortConnection()
+        await server.ended
+        acknowledge(server.transport)
+
     @inlineCallbacks
     def test_control(self):
         """A control connection has no Nagle, keep-alive, and urgent octets in line (P-TEL-8)."""

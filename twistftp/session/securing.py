@@ -15,7 +15,10 @@ from twistftp.transport.tls_session import SessionTLS
 if TYPE_CHECKING:
     from twistftp.session.session import Session
 
-__all__ = ["begin_tls", "end_tls", "tls_lost"]
+__all__ = ["LEAVE_WAIT", "begin_tls", "end_tls", "tls_lost"]
+
+LEAVE_WAIT = 5.0
+"""Seconds that a client may take to go back to clear text with us (PROTOCOL P-CCC-2, P-TIME-7)."""
 
 
 class _Handshake:
@@ -55,7 +58,7 @@ def begin_tls(session: Session, *, is_private: bool = False) -> None:
     """
     From now on the control connection speaks TLS; the next octets of the client must be its ClientHello.
 
-    :param is_private: whether data connections are encrypted unless the client says otherwise (PROT P).
+    :param is_private: whether data connections are encrypted unless the client says otherwise (PROT P), where the site allows that.
     """
     site, control = session.site, session.control
     site.tls.refresh()
@@ -68,7 +71,7 @@ def begin_tls(session: Session, *, is_private: bool = False) -> None:
         timeout=lambda: site.settings.limits.data_channel_timeout,
         for_name=site.hosts.tls_of if len(site.hosts.sites) > 1 else None,
     )
-    tls.is_private = is_private
+    tls.is_private = is_private and not site.settings.tls.is_level_refused(is_protected=True)
     transport = SecureTransport(control, tls.begin_control)
     handshake = _Handshake(session, transport)
     transport.secured, transport.failed = handshake.done, handshake.failed
@@ -76,11 +79,30 @@ def begin_tls(session: Session, *, is_private: bool = False) -> None:
     control.use_transport(transport)
 
 
+class _Leaving:
+    """A client that is to go back to clear text."""
+
+    __slots__ = ("_session", "_transport")
+
+    def __init__(self, session: Session, transport: SecureTransport) -> None:
+        self._session, self._transport = session, transport
+        session.site.deadlines.watch(self, session.site.deadlines.seconds() + LEAVE_WAIT)
+
+    def expire(self, now: float) -> float | None:
+        """It has not."""
+        if self._session.control.transport is self._transport:
+            self._transport.abortConnection()
+        return None
+
+
 def end_tls(session: Session, then: Callable[[], object] = lambda: None) -> None:
     """The control connection goes back to clear text; ``then`` is called when the client has come along."""
     transport = session.control.transport
+    session.control.use_transport(transport)  # what was said so far goes out before close_notify
+    leaving = _Leaving(session, transport)
 
     def left() -> None:
+        session.site.deadlines.forget(leaving)
         session.control.use_transport(transport.below)
         then()
 

@@ -152,13 +152,14 @@ class Transcript:
                 told(session, mail)
         if not self._has_reader(session):
             return
-        fields = {**_who(session), "ftp_event": "login", "user": printable(user, 64), "code": reply.code, "mail": printable(mail, 64)}
+        tls = session.tls.description if session.tls is not None and session.is_secure else ""
+        fields = {**_who(session), "ftp_event": "login", "user": printable(user, 64), "code": reply.code, "mail": printable(mail, 64), "tls": tls}
         if denial is not None:
             self._tell(LogLevel.warn, _WHO + "failed to log in: {why}", fields | _why(denial))
         elif not reply.is_positive:
             self._tell(LogLevel.warn, _WHO + "failed to log in", fields)
         else:
-            self._tell(LogLevel.info, _WHO + "logged in" + (" ({mail})" if mail else ""), fields)
+            self._tell(LogLevel.info, _WHO + "logged in" + (" ({mail})" if mail else "") + (" over {tls}" if tls else ""), fields)
 
     def transfer(self, session: Session, transfer: Transfer, error: BaseException | None) -> None:
         """A transfer has ended, well (``error`` is ``None``) or not."""

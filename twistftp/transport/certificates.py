@@ -106,11 +106,11 @@ def _public(key: Any) -> bytes:
 
 
 def make_identity(names: Iterable[str], now: datetime | None = None) -> Identity:
-    """A new self-signed certificate for these host names and addresses, good for a year and a month."""
-    known = list(dict.fromkeys(name for name in names if name)) or ["localhost"]
+    """A new self-signed certificate for these host names and addresses, good for a year and a month. What cannot be a name is left out."""
+    known = {name: general for name in names if name and (general := _general_name(name)) is not None} or {"localhost": x509.DNSName("localhost")}
     now = now or datetime.now(UTC)
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, known[0][:64])])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, next(iter(known))[:64])])
     builder = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -119,15 +119,19 @@ def make_identity(names: Iterable[str], now: datetime | None = None) -> Identity
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))  # clocks differ
         .not_valid_after(now + _SELF_SIGNED)
-        .add_extension(x509.SubjectAlternativeName([_general_name(one) for one in known]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(known.values()), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
     )
     return Identity(builder.sign(key, hashes.SHA256()), key)
 
 
-def _general_name(name: str) -> x509.GeneralName:
+def _general_name(name: str) -> x509.GeneralName | None:
     try:
         return x509.IPAddress(ip_address(name))
     except ValueError:
+        pass
+    try:
         return x509.DNSName(name.encode("idna").decode("ascii"))
+    except UnicodeError:  # a machine may be called what no host name can be
+        return None

@@ -6,6 +6,7 @@ Not here: how a session is recognized (``tls_session``), and the course of the t
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from OpenSSL import SSL
@@ -14,7 +15,7 @@ from twisted.python.failure import Failure
 from twistftp.policy.diagnosis import Cause, Verdict
 from twistftp.transport.dtp import DataConnection
 from twistftp.transport.secure import SecureTransport
-from twistftp.transport.sockets import acknowledge_soon
+from twistftp.transport.sockets import acknowledge
 from twistftp.transport.tls_session import SessionTLS, resumed
 from twistftp.wire.client_hello import Offer, offer_of
 
@@ -35,11 +36,11 @@ def protected(connection: DataConnection, tls: SessionTLS) -> SecureTransport:
     def begin(octets: bytes) -> SSL.Connection | None:
         return _begin(connection, tls, octets)
 
+    connection.handshake_timeout = tls.timeout()
     return SecureTransport(connection, begin, _secured(connection, tls))
 
 
 def _begin(connection: DataConnection, tls: SessionTLS, octets: bytes) -> SSL.Connection | None:
-    connection.handshake_timeout = tls.timeout()
     begun = tls.begin_data(octets)
     if begun is None:
         return None
@@ -52,7 +53,7 @@ def _secured(connection: DataConnection, tls: SessionTLS) -> Any:
     def secured(ssl: SSL.Connection) -> None:
         tls.data_is_secure()
         if not connection.is_sending:
-            acknowledge_soon(connection.transport)
+            acknowledge(connection.transport)
         if not tls.is_own_certificate(ssl):
             connection.refuse(Verdict(Cause.OTHER_CERTIFICATE))
 
@@ -91,6 +92,9 @@ class Arrival:
         if found is not None:
             self._hand_over(by_session[found[0]])
             return found[1]
+        if offer is Offer.SESSION and any(session.is_stray(octets) for session in islice(by_session, 1)):
+            self.give_up()  # nobody's here, and nobody's fault
+            return None
         if self._alone is not None and crowd == [self._alone] and self._alone.tls is not None:
             lease = self._alone  # nobody else it could have been: the rule for a port that is not shared
             connection = self._hand_over(lease)

@@ -68,7 +68,7 @@ class Lease:
         tls: SessionTLS | None = None,
     ) -> None:
         self.client, self.match, self.proxies, self.tls = client, match, proxies, tls
-        self.shares = tls is not None and shares_port(tls, match, proxies)
+        self.shares = tls is not None and shares_port(tls, match, proxies) is not None
         self._knocked: Callable[[], object] | None = None
         self.key = match.network(client)  # what tells it from the other leases on its port
         self.failure: Verdict | None = None  # why nobody has come, once it has ended without
@@ -177,6 +177,8 @@ class Lease:
     def _end(self, verdict: Verdict) -> None:
         self._deadlines.forget(self)
         result, self._result = self._result, None
+        if self.tls is not None:
+            self.tls.port_left()
         self._listener.release(self)
         if result is not None:
             result.errback(DataConnectionFailed(verdict))

@@ -69,28 +69,9 @@ class Lifecycle:
     """
 
     __slots__ = (
-        "_closed",
-        "_deadlines",
-        "_delivered",
-        "_direct",
-        "_floor",
-        "_handshake_until",
-        "_has_fin",
-        "_opened",
-        "_pace",
-        "_phase",
-        "_receiver",
-        "_result",
-        "_sender",
-        "_stall_timeout",
-        "_still_since",
-        "_transport",
-        "error",
-        "handshake_timeout",
-        "is_private",
-        "is_truncated",
-        "octets",
-        "peer",
+        *("_closed", "_deadlines", "_delivered", "_direct", "_floor", "_handshake_until", "_has_fin", "_opened"),
+        *("_pace", "_phase", "_receiver", "_result", "_sender", "_stall_timeout", "_still_since", "_transport"),
+        *("error", "handshake_timeout", "is_private", "is_truncated", "octets", "peer"),
     )
 
     def __init__(
@@ -133,6 +114,11 @@ class Lifecycle:
         """Close an unused connection, or one that all was received on, with FIN; see :class:`IDataConnection`."""
         if self._phase in _TO_CLOSE:
             self._phase = Phase.FINISHING
+            if self._is_shaking_hands:  # FIN waits for the end of that, but not for ever
+                self._still_since = now = self._deadlines.seconds()
+                self._handshake_until = now + LINGER
+                self._deadlines.watch(self, self._handshake_until)
+                self._transport.resumeProducing()
             self._fin()
 
     # What leases and owners ask
@@ -150,9 +136,15 @@ class Lifecycle:
     @property
     def is_lost(self) -> bool:
         """Whether the client has reset an unused connection, or it is gone altogether."""
-        if self._phase is Phase.UNUSED and not self.is_private and was_reset(self._transport):
+        # While hands are shaken it is read, and the reactor tells.
+        if self._phase is Phase.UNUSED and not self._is_shaking_hands and was_reset(self._transport):
             self._reset(DataConnectionFailed(Verdict(Cause.RESET_EARLY)))
         return self._phase in (Phase.REFUSED, Phase.RESET, Phase.GONE)
+
+    @property
+    def _is_shaking_hands(self) -> bool:
+        """Whether TLS is still to come about."""
+        return self.is_private and self._transport is not None and not self._transport.is_secure
 
     def shut_down(self) -> None:
         """The server stops: reset a send that is under way, close anything else without waiting for the client."""
@@ -166,6 +158,7 @@ class Lifecycle:
             self._phase = Phase.REFUSED
             self.error = DataConnectionFailed(verdict)
             self._stop()
+            self._transport.forget_waiting()  # octets of the file, perhaps, which are not for this client
             self._still_since = now = self._deadlines.seconds()
             self._deadlines.watch(self, now + LINGER)
             self._transport.loseConnection()
@@ -212,7 +205,7 @@ class Lifecycle:
 
     @property
     def _is_half_closeable(self) -> bool:
-        return IHalfCloseableDescriptor.providedBy(self._transport)
+        return IHalfCloseableDescriptor.providedBy(self._transport.below if self.is_private else self._transport)
 
     def _complete(self) -> None:
         """Every octet and the FIN are with the kernel: 226 may go."""
@@ -269,7 +262,8 @@ class Lifecycle:
             return None
         if self._phase not in IN_TRANSFER:
             return None
-        if self.is_private and not self._transport.is_secure and now >= self._handshake_until:
+        is_shaking_hands = self._is_shaking_hands
+        if is_shaking_hands and now >= self._handshake_until:
             self.fail(DataConnectionFailed(Verdict(Cause.TLS_NOT_STARTED, seconds=self.handshake_timeout)))
             return None
         # What the client has acknowledged counts: the kernel takes megabytes ahead of a slow client, and then nothing for minutes.
@@ -280,13 +274,14 @@ class Lifecycle:
         if now >= end:
             self.fail(DataConnectionFailed(Verdict(Cause.STALLED, seconds=self._stall_timeout, octets=self.octets)))
             return None
+        due = min(end, now + self._stall_timeout / 4, self._handshake_until if is_shaking_hands else end)
         floor = self._floor
         if floor is None:
-            return min(end, now + self._stall_timeout / 4)
+            return due
         if floor.is_missed(now, delivered):
             self.fail(DataConnectionFailed(Verdict(Cause.TOO_SLOW, seconds=floor.window, rate=int(floor.rate), octets=self.octets)))
             return None
-        return min(end, now + self._stall_timeout / 4, floor.due)
+        return min(due, floor.due)
 
     # What the transport tells (IProtocol, IHalfCloseableProtocol)
 
@@ -333,8 +328,9 @@ class Lifecycle:
         is_whole = phase is Phase.RECEIVING and bool(self._has_fin or reason.check(ConnectionDone))
         if not is_whole:
             self._stop()
-        if isinstance(reason.value, HandshakeFailed):
-            self.error = self.error or DataConnectionFailed(Verdict(Cause.TLS_FAILED, reason=str(reason.value)))
+        if isinstance(reason.value, HandshakeFailed) or (self._is_shaking_hands and phase in IN_TRANSFER):
+            why = str(reason.value) if isinstance(reason.value, HandshakeFailed) else "the client went away during it"
+            self.error = self.error or DataConnectionFailed(Verdict(Cause.TLS_FAILED, reason=why))
         # Done in good order while finishing: the client's FIN was there before ours, which was then the end at once.
         elif (phase in IN_TRANSFER and not is_whole) and not (phase is Phase.FINISHING and reason.check(ConnectionDone)):
             self.error = DataConnectionFailed(Verdict(Cause.LOST, octets=self.octets))

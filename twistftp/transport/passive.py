@@ -29,9 +29,9 @@ RULES = 64
 """Rules for balancers that a port remembers, beside those of present leases: on Twisted's ``haproxy:`` endpoint each peer is one."""
 
 
-def shares_port(tls: SessionTLS | None, match: PeerMatch, proxies: Proxies) -> bool:
-    """Whether a lease may stand beside others of its address: its connection can be told from theirs by the TLS session that it resumes."""
-    return tls is not None and tls.is_private and tls.may_share and match.is_exact and not proxies
+def shares_port(tls: SessionTLS | None, match: PeerMatch, proxies: Proxies) -> SessionTLS | None:
+    """The session, if its lease may stand beside others of its address: its connection is told from theirs by the TLS session that it resumes."""
+    return tls if tls is not None and tls.is_private and tls.may_share and match.is_exact and not proxies else None
 
 
 class PortOwner(Protocol):
@@ -86,15 +86,18 @@ class PassiveListener:
         self._suspects: dict[str, set[Proxies]] = {}  # leases whose client may be a balancer by other rules than its own: hardly ever any
         self.is_stale = False  # outside the range by now: it ends with its last lease
 
-    def has_room(self, client: str, match: PeerMatch, proxies: Proxies = NOBODY, shares: bool = False) -> bool:
+    def has_room(self, client: str, match: PeerMatch, proxies: Proxies = NOBODY, tls: SessionTLS | None = None) -> bool:
         """
-        Whether a lease of ``client`` under these rules would be told apart from all others here; one that ``shares``, even in a crowd.
+        Whether a lease of ``client`` under these rules would be told apart from all others here; with ``tls``, which may share, even in a crowd.
         """
         if (self.rules or proxies is not NOBODY) and self._would_mix_up(match.network(client), proxies):
             return False
         if match.is_exact and not self._wide:
-            return client not in self.leases and (shares or client not in self.crowds)
+            return client not in self.leases and (client not in self.crowds or (tls is not None and self._can_join(client, tls)))
         return not any(match.overlaps(client, lease.match, lease.client) for lease in self.all_leases())
+
+    def _can_join(self, client: str, tls: SessionTLS) -> bool:
+        return all(lease.tls is not None and tls.may_share_with(lease.tls) for lease in self.crowds[client])
 
     def all_leases(self) -> Iterator[Lease]:
         """Those that stand alone and those in crowds."""

@@ -153,7 +153,7 @@ class PassivePool:
         interface, client = fold_address(interface), fold_address(client)
         key = (interface, client)
         if key not in self._waiters:
-            listener = self._open.find(interface, client, match, proxies, tls is not None and shares_port(tls, match, proxies))
+            listener = self._open.find(interface, client, match, proxies, shares_port(tls, match, proxies) if tls is not None else None)
             if listener is not None:
                 return self._grant(listener, client, match, proxies, tls)
             if not self._open.is_held(interface, client, match, proxies):
@@ -167,6 +167,8 @@ class PassivePool:
 
     def _grant(self, listener: PassiveListener, client: str, match: PeerMatch, proxies: Proxies, tls: SessionTLS | None) -> Lease:
         listener.refused.pop(client, None)
+        if tls is not None:
+            tls.port_told()
         lease = Lease(listener, client, self.deadlines, self._unused_timeout, self._range_text, match, proxies, tls)
         self.counters.shared += client in listener.crowds
         listener.add(lease)

@@ -22,6 +22,7 @@ from twistftp.policy.matching import EXACT, PeerMatch
 from twistftp.policy.proxying import NOBODY, Proxies
 from twistftp.transport.passive import PassiveListener, PortOwner
 from twistftp.transport.sockets import DataPort
+from twistftp.transport.tls_session import SessionTLS
 
 __all__ = ["OpenPorts", "PoolCounters"]
 
@@ -115,35 +116,35 @@ class OpenPorts:
     # Choosing
 
     def find(
-        self, interface: str, client: str, match: PeerMatch = EXACT, proxies: Proxies = NOBODY, shares: bool = False
+        self, interface: str, client: str, match: PeerMatch = EXACT, proxies: Proxies = NOBODY, tls: SessionTLS | None = None
     ) -> PassiveListener | None:
         """
         A new port while few are open, else an open one with room for this client, else a new one after all. A port that the client left
         unused comes last: connection tracking that still expects it there drops the 227 that names it again, and the client hangs.
 
-        :param shares: rather than none, one with another lease of this address (see :meth:`PassiveListener.has_room`).
+        :param tls: a session that may share: rather than none, one with another lease of this address (see :meth:`PassiveListener.has_room`).
         """
         is_few = len(self._open) < self._warm
         return (
             (self._open_another(interface, client, is_choosy=True) if is_few else None)
             or self._choose(interface, client, match, proxies)
             or (None if is_few and not self._left_unused else self._open_another(interface, client))
-            or (self._choose(interface, client, match, proxies, shares) if shares else None)
+            or (self._choose(interface, client, match, proxies, tls) if tls is not None else None)
         )
 
     def is_held(self, interface: str, client: str, match: PeerMatch = EXACT, proxies: Proxies = NOBODY) -> bool:
         """Whether a lease is in this client's way on any port here, so that waiting may help."""
         return any(not listener.has_room(client, match, proxies) for listener in self._by_interface.get(interface, ()))
 
-    def _choose(self, interface: str, client: str, match: PeerMatch, proxies: Proxies, shares: bool = False) -> PassiveListener | None:
+    def _choose(self, interface: str, client: str, match: PeerMatch, proxies: Proxies, tls: SessionTLS | None = None) -> PassiveListener | None:
         listeners = self._by_interface.get(interface)
         if not listeners:
             return None
         for _ in range(GUESSES):
             listener = listeners[int(self._random.random() * len(listeners))]
-            if not listener.is_stale and listener.has_room(client, match, proxies, shares) and not self._is_left_unused(client, listener.port):
+            if not listener.is_stale and listener.has_room(client, match, proxies, tls) and not self._is_left_unused(client, listener.port):
                 return listener
-        free = [listener for listener in listeners if not listener.is_stale and listener.has_room(client, match, proxies, shares)]
+        free = [listener for listener in listeners if not listener.is_stale and listener.has_room(client, match, proxies, tls)]
         better = [listener for listener in free if not self._is_left_unused(client, listener.port)]
         return self._random.choice(better or free) if free else None
 

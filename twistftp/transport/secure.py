@@ -19,11 +19,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from twistftp.transport.engine import Departure, Engine, EngineFailed
-from twistftp.transport.sockets import half_close
+from twistftp.transport.sockets import acknowledge, half_close
 
 __all__ = ["HandshakeFailed", "SecureTransport"]
-
-Begin = Callable[[bytes], Any]
 
 
 class HandshakeFailed(Exception):
@@ -46,7 +44,7 @@ class SecureTransport:
     def __init__(
         self,
         protocol: Any,
-        begin: Begin,
+        begin: Callable[[bytes], Any],
         secured: Callable[[Any], object] = lambda connection: None,
         failed: Callable[[str], object] = lambda reason: None,
     ) -> None:
@@ -61,8 +59,7 @@ class SecureTransport:
         self._hook: Callable[[], BaseException | None] | None = None
         self._ending: Callable[[], None] | None = None  # what was asked for before the handshake was done
         self._failure: Exception | None = None
-        self._is_paused = False
-        self._is_pumping = False
+        self._is_paused = self._is_pumping = False
         self._has_end = False  # the client's close_notify or FIN came
         self._left: Callable[[], object] | None = None  # told when the client has gone back to clear text, too
         self._departure: Departure | None = None
@@ -118,7 +115,7 @@ class SecureTransport:
     def connectionLost(self, reason: Failure) -> None:
         """The connection is gone."""
         if not self.is_secure and self._failure is None:
-            self.failed("the client went away during it")
+            self.failed("the server gave it up" if self.disconnecting else "the client went away during it")
         self._hook = self._ending = self._left = None
         self._waiting.clear()
         self.protocol.connectionLost(reason if self._failure is None else Failure(self._failure))
@@ -134,7 +131,8 @@ class SecureTransport:
             self.fail(str(error))
             return False
         if not is_done or engine.speaks_last:
-            self._send(engine.output())
+            octets = engine.output()
+            self._send(octets) if octets else acknowledge(self.below)
         if not is_done:
             return False
         self.is_secure = True
@@ -151,6 +149,10 @@ class SecureTransport:
         if ending is not None:
             ending()
         return True
+
+    def forget_waiting(self) -> None:
+        """What waits for the handshake is never sent."""
+        self._waiting.clear()
 
     def fail(self, reason: str) -> None:
         """Give the handshake up."""
@@ -203,8 +205,10 @@ class SecureTransport:
         return getattr(self.below, "sends_at_once", False)
 
     def write(self, data: bytes) -> None:
-        """Send; before the handshake is done the octets wait."""
-        if not self.is_secure:
+        """Send; before the handshake is done the octets wait, and behind the close_notify of :meth:`leave` they go in clear."""
+        if self._departure is not None:
+            self.below.write(data)
+        elif not self.is_secure:
             self._waiting.append(data)
         elif data and not self.disconnecting and self._engine is not None:
             self.below.write(self._engine.encrypted(data))
@@ -218,7 +222,7 @@ class SecureTransport:
         if not self.is_secure or self._engine is None:
             self._waiting.append(data)
             return False
-        return bool(self.below.write_more(self._engine.encrypted(data)))
+        return not data or bool(self.below.write_more(self._engine.encrypted(data)))  # OpenSSL takes no octets for an end
 
     def when_writable(self, hook: Callable[[], BaseException | None]) -> None:
         """Call ``hook`` when the socket takes octets."""
@@ -263,8 +267,7 @@ class SecureTransport:
 
     def queued(self) -> int:
         """Octets that the kernel holds and the peer has not acknowledged."""
-        queued: int = self.below.queued()
-        return queued
+        return self.below.queued()  # type: ignore[no-any-return]
 
     def loseConnection(self) -> None:
         """Close both directions, close_notify first; before the handshake is done, after it."""

@@ -30,7 +30,7 @@ __all__ = [
     "DirectIO",
     "DirectPort",
     "DirectServer",
-    "acknowledge_soon",
+    "acknowledge",
     "connect",
     "half_close",
     "listen",
@@ -39,7 +39,7 @@ __all__ = [
     "was_reset",
 ]
 
-_QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux
+_QUICK_ACKNOWLEDGEMENT = getattr(socket, "TCP_QUICKACK", None)  # Linux
 _INHERITS = sys.platform == "linux"  # an accepted socket has the options of the one that listens
 
 
@@ -272,7 +272,10 @@ def half_close(transport: Any) -> bool:
 
 def _handle(transport: Any) -> socket.socket | None:
     """The socket below a transport, if there is one."""
-    handle = transport.getHandle() if hasattr(transport, "getHandle") else None
+    try:
+        handle = transport.getHandle()
+    except AttributeError:  # a transport of another kind, or one of Twisted's that is closed
+        return None
     return handle if isinstance(handle, socket.socket) else None
 
 
@@ -305,14 +308,14 @@ def tune_data(transport: Any) -> None:
         _set(skt, socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
-def acknowledge_soon(transport: Any) -> None:
+def acknowledge(transport: Any) -> None:
     """
-    Have the kernel acknowledge at once what comes now, where it can: after a handshake it waits 40 ms for something to send along,
-    and a client's close_notify waits for that behind the last small piece of its upload (Nagle's algorithm).
+    Acknowledge at once what has come now, and what comes next. A client without TCP_NODELAY that sends a message in two small segments
+    holds the second one back until the first is acknowledged, and where there is nothing to answer the kernel takes 40 ms for that:
+    GnuTLS shakes hands so, and close_notify follows the last piece of an upload so.
     """
-    skt = _handle(transport)
-    if skt is not None and _QUICKACK is not None:
-        _set(skt, socket.IPPROTO_TCP, _QUICKACK)
+    if _QUICK_ACKNOWLEDGEMENT is not None and (skt := _handle(transport)) is not None:
+        _set(skt, socket.IPPROTO_TCP, _QUICK_ACKNOWLEDGEMENT)
 
 
 def was_reset(transport: Any) -> bool:

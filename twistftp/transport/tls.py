@@ -90,7 +90,7 @@ class SiteTLS:
 
     def __init__(self, settings: TLSSettings, names: Sequence[str] = (), clock: Callable[[], float] = time.monotonic) -> None:
         self.settings = settings
-        self._clock = clock
+        self.seconds = clock
         self._looked_at = clock()
         self._stamp = self._stamps()
         self._authorities = load_authorities(settings.client_ca) if settings.client_ca else []
@@ -105,7 +105,7 @@ class SiteTLS:
         Read certificate and key again if their files have changed: new connections get the new ones. A pair that cannot be used
         is logged once, and the old one stays. Looks at most once a second.
         """
-        now = self._clock()
+        now = self.seconds()
         if self.settings.self_signed or now < self._looked_at + _LOOK_AGAIN:
             return
         self._looked_at = now

@@ -10,7 +10,8 @@ ClientHello resumes that session, and fails at once, for a twentieth of a handsh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice, takewhile
 from typing import Any
 
 from OpenSSL import SSL
@@ -22,17 +23,17 @@ from twistftp.wire.client_hello import Offer, offer_of
 __all__ = ["Neighbours", "SessionTLS", "resumed"]
 
 _SEARCHED = 64  # sessions of one address that are searched for the owner of a ticket
-_OUTPUT = 1 << 16
+_STRAY = 2.0  # seconds for which a connection may be on its way to a set-up that has ended
 
 
 class _Neighbourhood:
-    """The sessions with TLS of one client address, and which of them was given a ticket last."""
+    """The sessions with TLS of one client address, and those of them that were given tickets, the latest last."""
 
-    __slots__ = ("newest", "sessions")
+    __slots__ = ("sessions", "tickets")
 
     def __init__(self) -> None:
         self.sessions: dict[SessionTLS, None] = {}
-        self.newest: SessionTLS | None = None
+        self.tickets: dict[SessionTLS, None] = {}
 
 
 class Neighbours:
@@ -50,8 +51,9 @@ class Neighbours:
         here = self._by_address.get(session.client)
         if here is not None:
             here.sessions.pop(session, None)
-            if here.newest is session:
-                here.newest = None
+            here.tickets.pop(session, None)
+            for other in here.sessions:
+                other.forget(session)
             if not here.sessions:
                 del self._by_address[session.client]
 
@@ -59,12 +61,14 @@ class Neighbours:
         """The client's newest ticket is of this session."""
         here = self._by_address.get(session.client)
         if here is not None:
-            here.newest = session
+            here.tickets.pop(session, None)
+            here.tickets[session] = None
 
-    def has_newer(self, session: SessionTLS) -> bool:
-        """Whether another session of this address was given a ticket last."""
+    def newer(self, session: SessionTLS) -> Iterator[SessionTLS]:
+        """The other sessions of this address that were given tickets after this one, the latest first."""
         here = self._by_address.get(session.client)
-        return here is not None and here.newest is not None and here.newest is not session
+        latest = islice(reversed(here.tickets), _SEARCHED) if here is not None else ()
+        return takewhile(lambda other: other is not session, latest)
 
     def owner(self, session: SessionTLS, hello: bytes) -> SessionTLS | None:
         """Which other session of this address a ClientHello resumes."""
@@ -77,10 +81,10 @@ class SessionTLS:
     """
     The TLS of one control connection and of its data connections.
 
-    A session may share a passive port with others of its address (``may_share``) only when it was seen to resume its own session
-    although another of its address had got a newer ticket: then its client keeps the tickets of its sessions apart. A program
-    with one store for all, as many in Go have, would offer the newest, and another's file would be sent to it. The right is
-    lost for good the first time a data connection resumes something else, or nothing.
+    A session may share a passive port with others of its address only when each was seen to resume its own session although the
+    other had got a newer ticket before the port was told: then they are not of one program with one store of tickets, as many
+    in Go have, which would offer the newest, and another's file would be sent to it. The right is lost for good the first time
+    a data connection resumes something else, or nothing.
 
     :param client: the client's address.
     :param rule: gives ``off``, ``auto`` or ``require``, as the site has it now.
@@ -90,9 +94,8 @@ class SessionTLS:
     """
 
     __slots__ = (
-        *("_context", "_has_one_use_tickets", "_is_tainted", "_neighbours", "_resumptions", "_rule", "_site", "client", "description"),
-        *("_for_name", "server_name"),
-        *("is_control_secure", "is_private", "may_share", "peer_certificate", "timeout", "user"),
+        *("_apart", "_context", "_for_name", "_has_one_use_tickets", "_is_tainted", "_neighbours", "_newer", "_resumptions", "_rule", "_site"),
+        *("_stray_until", "client", "description", "is_control_secure", "is_private", "peer_certificate", "server_name", "timeout", "user"),
     )
 
     def __init__(
@@ -113,16 +116,53 @@ class SessionTLS:
         self.is_private = False  # PROT P
         self._resumptions = 0
         self._has_one_use_tickets = False
-        self.may_share = False
         self._is_tainted = False
-        self.server_name = ""  # SNI
+        self._stray_until = 0.0
+        self._newer: tuple[SessionTLS, ...] = ()  # these had newer tickets when the client was told a port
+        self._apart: set[SessionTLS] = set()  # its tickets are kept apart from theirs
         self.description = ""  # protocol and cipher of the control connection
+        self.server_name = ""  # whom the client asked for on the control connection (SNI)
         self.peer_certificate: Any = None
         neighbours.add(self)
 
     def close(self) -> None:
         """The control connection has ended."""
         self._neighbours.remove(self)
+
+    @property
+    def has_resumed(self) -> bool:
+        """Whether any data connection has resumed this session."""
+        return self._resumptions > 0
+
+    @property
+    def may_share(self) -> bool:
+        """Whether there can be anybody that it may share a port with."""
+        return bool(self._apart) and not self._is_tainted
+
+    def may_share_with(self, other: SessionTLS) -> bool:
+        """Whether connections of the two can be told apart by what they resume."""
+        return self.may_share and other.may_share and other in self._apart and self in other._apart
+
+    def port_told(self) -> None:
+        """The client is told a port; what it offers there, it chooses among the tickets that there are now."""
+        self._newer = tuple(self._neighbours.newer(self))
+
+    def port_left(self) -> None:
+        """The set-up has ended without the client's connection."""
+        self._stray_until = self._site.seconds() + _STRAY
+
+    def is_stray(self, hello: bytes) -> bool:
+        """Whether a connection that does not resume this session is another's, on its way to a set-up that has just ended."""
+        other = self._neighbours.owner(self, hello)
+        return other is not None and other._is_astray
+
+    @property
+    def _is_astray(self) -> bool:
+        return self._site.seconds() < self._stray_until
+
+    def forget(self, other: SessionTLS) -> None:
+        """Another session of this address has ended."""
+        self._apart.discard(other)
 
     def resume(self, hello: bytes) -> SSL.Connection | None:
         """A connection that goes on from this ClientHello, if it resumes this session."""
@@ -154,8 +194,8 @@ class SessionTLS:
 
     def control_is_secure(self, connection: SSL.Connection) -> None:
         """The control connection's handshake is done."""
-        self.server_name = (connection.get_servername() or b"").decode("ascii", "replace")
         self.description = f"{connection.get_protocol_version_name()} {connection.get_cipher_name()}"
+        self.server_name = (connection.get_servername() or b"").decode("ascii", "replace")
         self.peer_certificate = connection.get_peer_certificate(as_cryptography=True) if self._site.settings.client_ca else None
         self._neighbours.gave_ticket(self)
 
@@ -176,10 +216,13 @@ class SessionTLS:
         """
         Whether a data connection that does not resume this session is refused. Under ``auto`` it is once the client has resumed,
         but for two kinds of honest clients. One has a single store of tickets for all its sessions, and resumes another session of
-        the same address and user. The other uses no TLS 1.3 ticket twice, as OpenSSL has it, and keeps none but that of the control
-        connection: it resumes once and then offers nothing. A client that has resumed twice is not of that kind.
+        the same address and user (unless that is most likely the other session's own connection). The other uses no TLS 1.3 ticket
+        twice, as OpenSSL has it, and keeps none but that of the control connection: it resumes once and then offers nothing. A
+        client that has resumed twice is not of that kind.
         """
         rule = self._rule()
+        if rule == "auto" and sibling is not None and sibling._is_astray:
+            return True
         if rule != "auto" or not self._resumptions:
             return rule == "require"
         if offer is Offer.NONE:
@@ -193,11 +236,12 @@ class SessionTLS:
 
     def _has_resumed(self) -> None:
         self._resumptions += 1
-        self.may_share = not self._is_tainted and (self.may_share or self._neighbours.has_newer(self))
+        self._apart.update(self._newer)
+        self._newer = ()
 
     def lose_right(self) -> None:
         """Something came to a shared port that was of none of those who share it, and might have been of this session."""
-        self._is_tainted, self.may_share = True, False
+        self._is_tainted = True
 
     def _taint(self, hello: bytes) -> SessionTLS | None:
         """The ClientHello resumes another session: neither may share a port. The other one, if it is still there."""

@@ -14,6 +14,7 @@ __all__ = ["LONGEST", "Offer", "offer_of"]
 LONGEST = 65536
 """Octets after which a ClientHello that is not complete yet is not waited for any longer."""
 
+_MOST_RECORDS = 64  # that one may be spread over; more would make it dear to look again with each segment
 _HANDSHAKE_RECORD, _CLIENT_HELLO = 22, 1
 _SESSION_TICKET, _PRE_SHARED_KEY, _SUPPORTED_VERSIONS = 35, 41, 43
 
@@ -30,7 +31,7 @@ def offer_of(octets: bytes) -> Offer:
     """What the ClientHello at the beginning of a connection offers."""
     message = b""
     position = 0
-    while True:
+    for _ in range(_MOST_RECORDS):
         if len(octets) - position < 5:
             return _incomplete(octets)
         if octets[position] != _HANDSHAKE_RECORD:
@@ -46,6 +47,7 @@ def offer_of(octets: bytes) -> Offer:
             return _offer_of_message(message[4 : 4 + int.from_bytes(message[1:4], "big")])
         if position > len(octets):
             return _incomplete(octets)
+    return Offer.NONE
 
 
 def _incomplete(octets: bytes) -> Offer:

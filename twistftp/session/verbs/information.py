@@ -77,13 +77,19 @@ def _protection(session: Session) -> str:
     return session.tls.description if session.tls is not None and session.tls.is_control_secure else "not encrypted"
 
 
+def _data_protection(session: Session) -> str:
+    if session.tls is None or not session.tls.is_private:
+        return "not encrypted"
+    return "encrypted, resuming this TLS session" if session.tls.has_resumed else "encrypted"
+
+
 def _state(session: Session) -> list[str]:
     limits = session.site.settings.limits
     return [
         f"Connected to {session.local or 'this server'} from {session.peer or 'a local client'}",
         f"Logged in as {cleaned(session.user, 64)}",
         f"TYPE: {'ASCII' if session.type is TransferType.ASCII else 'Image'}, STRU: File, MODE: Stream",
-        f"Control connection: {_protection(session)}; data connections: {'encrypted' if session.is_protected else 'not encrypted'}",
+        f"Control connection: {_protection(session)}; data connections: {_data_protection(session)}",
         f"Idle timeout: {limits.control_channel_timeout:g} s, data timeout: {limits.data_stall_timeout:g} s",
         f"Restart point: {session.restart}",
     ]

@@ -40,6 +40,7 @@ _LOGIN_INCORRECT = Reply.of(530, "Login incorrect.")
 _LOGIN_BROKEN = Reply.of(451, "Logging in is not possible just now; try again later.")
 _TOO_MANY_FAILURES = Reply.of(421, "Too many failed logins.", closes=True)
 _USER_FIRST = Reply.of(503, "Log in with USER first.")
+_BEHIND_REIN = Reply.of(421, "Octets behind REIN: they are not executed; wait for its reply.", closes=True)
 _ALREADY = Reply.of(503, "Already logged in; send USER first.")
 
 
@@ -76,10 +77,12 @@ async def password(session: Session, given: bytes) -> Reply:
     """Log in through the site's portal; a failure waits, then says nothing about its reason (PROTOCOL P-PASS-3)."""
     if session.site.settings.tls.is_login_refused(is_secure=session.is_secure):
         return TLS_FIRST
+    name, site = session.user_pending, session.site
+    if session.login is Login.DONE and name:  # the certificate has logged in; some clients send PASS whatever USER was answered
+        session.user_pending = ""
+        return site.messages.greeting(session)  # type: ignore[no-any-return]
     if session.login is not Login.NAMED:
         return _ALREADY if session.login is Login.DONE else _USER_FIRST
-    name = session.user_pending
-    site = session.site
     try:
         _, avatar, logout = await _authenticate(session, name, given)
         try:
@@ -158,6 +161,7 @@ async def by_certificate(session: Session, name: str) -> Reply:
     except Exception:
         site.log.failure("{site} #{session}: login by certificate ended in an error", site=site.settings.name, session=session.identifier)
         return _ask_for_password(session, name)
+    session.user_pending = name  # a PASS may still come
     reply = Reply.of(232, "Logged in by your certificate.")
     site.transcript.login(session, name, reply)
     return reply
@@ -206,6 +210,8 @@ def reinitialize(session: Session, _: None) -> Reply:
     """The session is as freshly connected: under TLS it goes back to clear text, and the client must AUTH again (PROTOCOL P-REIN-1)."""
     if session.is_secure and session.site.settings.tls.implicit:
         return Reply.of(502, "REIN is not possible on an implicit TLS connection; connect again.")
+    if session.is_secure and not session.control.is_quiet:
+        return _BEHIND_REIN
     default = session.site.hosts.default
     if default is not session.site and (refused := default.receive(session.control)) is not None:
         return refused  # type: ignore[no-any-return]
@@ -241,8 +247,9 @@ def host(session: Session, name: str) -> Reply:
         site = session.site.hosts.find(name)
         if site is None:
             return Reply.of(504, "This host is not served here.")
-        if session.tls is not None and session.tls.server_name and session.site.hosts.find(session.tls.server_name) is not site:
-            return Reply.of(504, f"TLS was begun with {cleaned(session.tls.server_name, 128)}; connect again to name another host.")
+        asked = session.tls.server_name if session.tls is not None else ""
+        if asked and not _is_same(name, asked):
+            return Reply.of(504, "The TLS of this connection was begun for another host (SNI).")
         if site is not session.site and (refused := site.receive(session.control)) is not None:
             return refused  # type: ignore[no-any-return]
     else:
@@ -253,6 +260,10 @@ def host(session: Session, name: str) -> Reply:
     session.log_out()
     session.host = name
     return Reply.of(220, "Host accepted.")
+
+
+def _is_same(name: str, other: str) -> bool:
+    return name.lower().rstrip(".") == other.lower().rstrip(".")
 
 
 def _is_host_name(name: str) -> bool:

@@ -19,6 +19,7 @@ security = CommandGroup("Security")
 
 _NO_TLS = Reply.of(502, "TLS is not available here: the site has no certificate.")
 _BEHIND_AUTH = Reply.of(421, "Octets behind AUTH in clear text: they are not executed.", closes=True)
+_BEHIND_CCC = Reply.of(421, "Octets behind CCC: they are not executed; wait for its reply.", closes=True)
 _NEVER_ENCRYPTED = Reply.of(534, "Data connections are never encrypted here; use PROT C.")
 _ALWAYS_ENCRYPTED = Reply.of(534, "Data connections must be encrypted here; use PROT P.")
 _MECHANISMS = {"TLS": False, "TLS-C": False, "TLS-P": True, "SSL": True}
@@ -26,6 +27,8 @@ _MECHANISMS = {"TLS": False, "TLS-C": False, "TLS-P": True, "SSL": True}
 _LARGEST_BUFFER = 2**32 - 1
 _LEVELS = {"C": False, "P": True}
 _NOT_OFFERED = frozenset("SE")
+
+
 def _has_tls(session: Session) -> bool:
     return session.site.settings.tls.is_on  # type: ignore[no-any-return]
 
@@ -119,6 +122,8 @@ def clear_channel(session: Session, _: None) -> Reply:
         return Reply.of(534, "The control connection stays encrypted here.")
     if session.login is not Login.DONE:
         return Reply.of(534, "CCC comes after logging in.")
+    if not session.control.is_quiet:
+        return _BEHIND_CCC
     session.control.after_reply(lambda: end_tls(session))
     return Reply.of(200, "The control connection is in clear text from now on.")
 

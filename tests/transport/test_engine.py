@@ -1,0 +1,135 @@
+"""Tests of ``twistftp.transport.engine``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.tls import VERSIONS, TLSClient, client_context, site_tls
+from twistftp.transport.engine import CHUNK, Departure, Engine, EngineFailed
+
+
+class EngineCase(SynchronousTestCase):
+    """A client's engine and the server's, octets carried by hand."""
+
+    def pair(self, version: Any = None, **settings: Any) -> tuple[TLSClient, Engine]:
+        site = site_tls(self, **settings)
+        return TLSClient(client_context(version)), Engine(site.full(site.session_context(), is_data=False))
+
+    def secure_pair(self, version: Any = None) -> tuple[TLSClient, Engine]:
+        client, engine = self.pair(version)
+        engine.feed(client.begin())
+        self.assertFalse(engine.shake_hands())
+        client.feed(engine.output())
+        engine.feed(client.output())
+        self.assertTrue(engine.shake_hands())
+        client.feed(engine.output())
+        self.assertTrue(client.is_secure)
+        return client, engine
+
+
+class HandshakeTests(EngineCase):
+    def test_who_speaks_last(self) -> None:
+        """P-TLS-1: up to TLS 1.2 the client waits for the server's last word, from 1.3 on it does not."""
+        for version, speaks_last in zip(VERSIONS, (True, False), strict=True):
+            _, engine = self.secure_pair(version)
+            self.assertEqual(speaks_last, engine.speaks_last)
+
+    def test_garbage(self) -> None:
+        """What is no handshake fails with a reason of few words; what is no TLS at all is sent no alert."""
+        messages = (b"\x16\x03\x01\x00\x05\x02\x00\x00\x01\x00", b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00")
+        for octets, alert in ((b"USER ftp\r\n" * 3, b""), *((message, b"\x15") for message in messages)):
+            _, engine = self.pair()
+            engine.feed(octets)
+            error = self.assertRaises(EngineFailed, engine.shake_hands)
+            self.assertRegex(str(error), r"^[a-z][a-z0-9 ]+$")
+            self.assertEqual(alert, engine.output()[:1])
+
+    def test_client_refuses(self) -> None:
+        """A client's alert is a failure whose reason says so."""
+        client, engine = self.pair()
+        client = TLSClient(name="other.example.org")
+        engine.feed(client.begin())
+        engine.shake_hands()
+        client.feed(engine.output())
+        self.assertIsNotNone(client.error)
+        engine.feed(client.output())
+        self.assertIn("alert", str(self.assertRaises(EngineFailed, engine.shake_hands)))
+
+
+class OctetTests(EngineCase):
+    def test_both_ways(self) -> None:
+        """Octets arrive as they were sent, few and many, more than a chunk, too."""
+        for version in VERSIONS:
+            client, engine = self.secure_pair(version)
+            self.assertIsNone(engine.read())
+            for size in (0, 1, 16384, 16385, CHUNK, CHUNK * 3 + 5):
+                data = bytes(range(256)) * (size // 256 + 1)
+                data = data[:size]
+                client.received = b""
+                client.feed(engine.encrypted(data) if data else engine.output())
+                self.assertTrue(client.received == data, size)
+                if data:
+                    engine.feed(client.say(data))
+                    got = b""
+                    while part := engine.read():
+                        got += part
+                    self.assertTrue(got == data, size)
+
+    def test_end(self) -> None:
+        """The client's close_notify reads as the end; ours is one, and a second one is nothing."""
+        for version in VERSIONS:
+            client, engine = self.secure_pair(version)
+            engine.feed(client.say(b"last"))
+            engine.feed(client.end())
+            self.assertEqual([b"last", b""], [engine.read(), engine.read()])
+            client.feed(engine.close())
+            self.assertTrue(client.has_end)
+            self.assertEqual(b"", engine.close())
+
+    def test_changed_on_the_way(self) -> None:
+        """P-DX-21: a record that was changed is no octets but a failure."""
+        for version in VERSIONS:
+            client, engine = self.secure_pair(version)
+            octets = bytearray(client.say(b"last"))
+            octets[-1] ^= 1
+            engine.feed(bytes(octets))
+            self.assertRaises(EngineFailed, engine.read)
+
+
+class DepartureTests(EngineCase):
+    """The way back to clear text, P-CCC-2."""
+
+    def leave(self, version: Any) -> tuple[TLSClient, Departure]:
+        client, engine = self.secure_pair(version)
+        client.feed(engine.close())
+        return client, Departure(engine)
+
+    def test_close_notify(self) -> None:
+        """Everything in TLS is thrown away, and what comes behind the client's close_notify is in clear, however it is cut."""
+        for version in VERSIONS:
+            for cut in (1, 2, 7, 1000):
+                client, departure = self.leave(version)
+                octets = client.say(b"NOOP\r\n") + client.end() + b"PWD\r\n"
+                clear = b""
+                left = False
+                for start in range(0, len(octets), cut):
+                    piece = octets[start : start + cut]
+                    if left:
+                        clear += piece
+                    elif (got := departure.receive(piece)) is not None:
+                        left, clear = True, got
+                self.assertEqual((True, b"PWD\r\n"), (left, clear), (version, cut))
+
+    def test_without_close_notify(self) -> None:
+        """Octets in clear are as good: many clients say nothing before them."""
+        for version in VERSIONS:
+            _, departure = self.leave(version)
+            self.assertEqual(b"PWD\r\n", departure.receive(b"PWD\r\n"))
+
+    def test_no_tls_any_more(self) -> None:
+        """A record that cannot be decrypted ends TLS as well."""
+        for version in VERSIONS:
+            _, departure = self.leave(version)
+            self.assertEqual(b"X", departure.receive(b"\x17\x03\x03\x00\x20" + bytes(32) + b"X"))
