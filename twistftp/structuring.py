@@ -20,6 +20,7 @@ from twistftp.policy.authorization import Groups, Rule
 from twistftp.policy.channels import PortRange
 from twistftp.policy.firewall_support import AddressTable, FirewallSupport, Networks
 from twistftp.policy.isolation import VirtualDirectory
+from twistftp.policy.rules import BadSetting
 from twistftp.policy.settings import Metrics, ServerSettings, SiteSettings
 
 __all__ = ["Document", "Refused", "Where", "advice", "first_fault", "structure"]
@@ -31,10 +32,16 @@ Where = tuple[str | int, ...]
 _GRACE = attrs.fields(ServerSettings).grace
 
 
+def _one_process(instance: object, attribute: attrs.Attribute[int], value: int) -> None:
+    if value != 1:
+        raise BadSetting(attribute.name, value, "must be 1: the server is one process")
+
+
 @frozen
 class _Server:
-    """The ``[server]`` table."""
+    """The ``[server]`` table. ``workers`` is there for files that are shared with servers of several processes."""
 
+    workers: int = attrs.field(default=1, validator=_one_process)
     grace: float = attrs.field(default=_GRACE.default, validator=_GRACE.validator)
     control_socket: str = ""
 
