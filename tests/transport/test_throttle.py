@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.transports import BytesSource, DataClient, MemoryFile, shrink_buffers
 from tests.transport.test_dtp import DataCase, until
+from tests.transport.test_receiving import FileSink, MemorySink
 from twistftp.policy.bandwidth import Bucket
 from twistftp.policy.diagnosis import Cause
 from twistftp.policy.settings import Limits
@@ -155,6 +156,51 @@ class PacedConnectionTests(DataCase):
         connection.abort(Cause.ABORTED)
         self.verdict(Cause.ABORTED)(self.failureResultOf(result))
         self.assertEqual([], pace_clock.getDelayedCalls())
+
+
+class PacedUploadTests(DataCase):
+    """Uploads: the client is read no faster."""
+
+    @inlineCallbacks
+    def upload(self, sink: Any, size: int) -> Any:
+        """An upload that waits after its first octets, with its clock and its result."""
+        client, connection = yield self.pair()
+        pace_clock = Clock()
+        connection.set_rates(Pace(pace_clock, (Bucket(100_000, 0.0),)), 0)
+        result = connection.receive(sink)
+        client.transport.write(b"x" * size)
+        client.transport.loseWriteConnection()
+        yield until(pace_clock.getDelayedCalls)
+        self.assertNoResult(result)
+        return connection, pace_clock, result
+
+    @inlineCallbacks
+    def test_pieces(self) -> Any:
+        """Into a sink that takes pieces, and through a pipe: at the rate, until all is there; and no timer is left."""
+        for sink in (MemorySink(), FileSink(self.mktemp())):
+            connection, pace_clock, result = yield self.upload(sink, 2_000_000)
+            waits = 0
+            while not result.called:
+                before = connection.octets
+                pace_clock.advance(60)
+                waits += 1
+                yield until(lambda connection=connection, before=before, result=result: result.called or connection.octets > before)
+            yield result
+            connection.close()
+            if isinstance(sink, FileSink):
+                sink.close()
+            self.assertEqual(b"x" * 2_000_000, bytes(sink.content))
+            self.assertGreater(waits, 1)
+            self.assertEqual([], pace_clock.getDelayedCalls())
+
+    @inlineCallbacks
+    def test_abort(self) -> Any:
+        """An upload that is ended while it waits leaves no timer, and no pipe."""
+        for sink in (MemorySink(), FileSink(self.mktemp())):
+            connection, pace_clock, result = yield self.upload(sink, 2_000_000)
+            connection.abort(Cause.ABORTED)
+            self.verdict(Cause.ABORTED)(self.failureResultOf(result))
+            self.assertEqual([], pace_clock.getDelayedCalls())
 
 
 class FloorTests(DataCase):
