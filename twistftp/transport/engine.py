@@ -14,8 +14,11 @@ CHUNK = 1 << 18
 """Octets decrypted at a time: each call costs what encrypting many of them does."""
 _RECORDS = range(20, 25)  # content types of TLS; no line of FTP begins so
 _HEADER = 5
-_FLIGHT = 1 << 16  # a handshake's answer is rarely longer
-_OVERHEAD = 4096  # tickets and alerts that may wait for the next octets
+# OpenSSL's own functions for what is done for every command: pyOpenSSL's methods around them, and its exceptions for "not yet",
+# cost a twelfth of a login. The reactor has one thread, so one buffer serves all.
+_lib, _ffi = SSL._lib, SSL._ffi
+_SIZE = CHUNK + (1 << 14)  # as many octets encrypted, and what may wait before them
+_BUFFER = _ffi.new("char[]", _SIZE)
 
 
 class EngineFailed(Exception):
@@ -25,10 +28,11 @@ class EngineFailed(Exception):
 class Engine:
     """A server's side of TLS. ``connection`` is a pyOpenSSL connection that was made without a socket."""
 
-    __slots__ = ("connection", "feed", "speaks_last")
+    __slots__ = ("_bio", "_ssl", "connection", "feed", "speaks_last")
 
     def __init__(self, connection: SSL.Connection) -> None:
         self.connection = connection
+        self._ssl, self._bio = connection._ssl, connection._from_ssl
         self.feed = connection.bio_write
         """Take octets of TLS from the client."""
         self.speaks_last = False
@@ -55,9 +59,14 @@ class Engine:
 
         :raises EngineFailed: what came is no TLS, or was changed on the way.
         """
+        ssl = self._ssl
+        count = _lib.SSL_read(ssl, _BUFFER, CHUNK)
+        if count > 0:
+            return _ffi.buffer(_BUFFER, count)[:]
+        if _lib.SSL_get_error(ssl, count) == _lib.SSL_ERROR_WANT_READ:
+            return None
         try:
-            return self.connection.recv(CHUNK)
-        except SSL.WantReadError:
+            self.connection._raise_ssl_error(ssl, count)
             return None
         except SSL.ZeroReturnError:
             return b""
@@ -66,20 +75,19 @@ class Engine:
 
     def encrypted(self, data: bytes) -> bytes:
         """Octets for the client as TLS, behind whatever waits to be sent."""
-        sent = self.connection.send(data)
-        while sent < len(data):
-            sent += self.connection.send(memoryview(data)[sent:])
-        return self.output(sent + sent // 256 + _OVERHEAD)
+        sent = _lib.SSL_write(self._ssl, data, len(data))
+        if sent != len(data):
+            self.connection._raise_ssl_error(self._ssl, sent)
+        return self.output()
 
-    def output(self, expected: int = _FLIGHT) -> bytes:
+    def output(self) -> bytes:
         """All that waits to be sent."""
-        pieces: list[bytes] = []
-        try:
-            while not pieces or len(pieces[-1]) == expected:
-                pieces.append(self.connection.bio_read(expected))
-        except SSL.WantReadError:
-            pass
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        found = b""
+        while (count := _lib.BIO_read(self._bio, _BUFFER, _SIZE)) > 0:
+            found += _ffi.buffer(_BUFFER, count)[:]
+            if count < _SIZE:
+                break
+        return found
 
     def close(self) -> bytes:
         """close_notify, behind whatever waits to be sent."""
