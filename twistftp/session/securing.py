@@ -38,6 +38,8 @@ class _Handshake:
         if session.tls is None:
             return
         session.tls.control_is_secure(connection)
+        if len(session.site.hosts.sites) == 1:
+            return
         name = session.tls.server_name
         site = session.site.hosts.find(name) if name and not session.host else None
         if site is not None and site is not session.site and (refused := site.receive(session.control)) is not None:

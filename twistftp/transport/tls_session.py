@@ -95,7 +95,7 @@ class SessionTLS:
 
     __slots__ = (
         *("_apart", "_context", "_for_name", "_has_one_use_tickets", "_is_tainted", "_neighbours", "_newer", "_resumptions", "_rule", "_site"),
-        *("_stray_until", "client", "description", "is_control_secure", "is_private", "peer_certificate", "server_name", "timeout", "user"),
+        *("_stray_until", "_control", "client", "is_control_secure", "is_private", "peer_certificate", "timeout", "user"),
     )
 
     def __init__(
@@ -120,14 +120,23 @@ class SessionTLS:
         self._stray_until = 0.0
         self._newer: tuple[SessionTLS, ...] = ()  # these had newer tickets when the client was told a port
         self._apart: set[SessionTLS] = set()  # its tickets are kept apart from theirs
-        self.description = ""  # protocol and cipher of the control connection
-        self.server_name = ""  # whom the client asked for on the control connection (SNI)
+        self._control: SSL.Connection | None = None  # when its handshake is done
         self.peer_certificate: Any = None
         neighbours.add(self)
 
     def close(self) -> None:
         """The control connection has ended."""
         self._neighbours.remove(self)
+
+    @property
+    def description(self) -> str:
+        """Protocol and cipher of the control connection."""
+        return f"{self._control.get_protocol_version_name()} {self._control.get_cipher_name()}" if self._control is not None else ""
+
+    @property
+    def server_name(self) -> str:
+        """Whom the client asked for on the control connection (SNI)."""
+        return (self._control.get_servername() or b"").decode("ascii", "replace") if self._control is not None else ""
 
     @property
     def has_resumed(self) -> bool:
@@ -194,8 +203,7 @@ class SessionTLS:
 
     def control_is_secure(self, connection: SSL.Connection) -> None:
         """The control connection's handshake is done."""
-        self.description = f"{connection.get_protocol_version_name()} {connection.get_cipher_name()}"
-        self.server_name = (connection.get_servername() or b"").decode("ascii", "replace")
+        self._control = connection
         self.peer_certificate = connection.get_peer_certificate(as_cryptography=True) if self._site.settings.client_ca else None
         self._neighbours.gave_ticket(self)
 
