@@ -174,7 +174,7 @@ class FTPSite(FTPFactory):
         refused = site._refusal(peer)
         if refused is not None:
             self.transcript.tally.refused += 1
-            return Refusal(refused, self.deadlines)
+            return Refusal(None if site.settings.tls.implicit else refused, self.deadlines)
         return ServerPI(site, next(site._numbers), peer)
 
     def receive(self, control: ServerPI) -> Reply | None:

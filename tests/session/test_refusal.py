@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.dialogue import ControlTransport, TurningClock
+from tests.support.dialogue import ControlTransport, Dialogue, TurningClock
+from twistftp.policy.settings import Limits
+from twistftp.policy.tls import TLSSettings
 from twistftp.session.refusal import Refusal
 from twistftp.transport.deadlines import Deadlines
 from twistftp.wire.replies import Reply
@@ -30,3 +33,11 @@ class RefusalTests(SynchronousTestCase):
         for _ in range(12):
             self.clock.advance(0.5)
         self.assertTrue(self.transport.is_aborted)
+
+    def test_where_clear_text_would_be(self) -> None:
+        """P-IMPL-1: on a port of implicit TLS nothing is said in clear."""
+        d = Dialogue(self, tls=TLSSettings(self_signed=True, implicit=True), limits=Limits(max_connections=1))
+        refusal = d.site.buildProtocol(IPv4Address("TCP", "192.0.2.7", 4000))
+        transport = ControlTransport("192.0.2.7", "192.0.2.1")
+        refusal.makeConnection(transport)
+        self.assertEqual(([], True), (transport.writes, transport.disconnecting))

@@ -20,9 +20,9 @@ _CLOSE_WAIT = 5.0  # seconds until a client that does not close is cut off (PROT
 
 
 class Refusal(Protocol):
-    """Says ``reply`` (a 421), closes, and reads nothing."""
+    """Says ``reply`` (a 421), or nothing where clear text would be (implicit TLS), closes, and reads nothing."""
 
-    def __init__(self, reply: Reply, deadlines: Any) -> None:
+    def __init__(self, reply: Reply | None, deadlines: Any) -> None:
         self._reply = reply
         self._deadlines = deadlines
         self._is_lost = False
@@ -30,7 +30,8 @@ class Refusal(Protocol):
     def connectionMade(self) -> None:
         """Say it and close."""
         transport: Any = self.transport
-        transport.write(self._reply.octets)
+        if self._reply is not None:
+            transport.write(self._reply.octets)
         hang_up(transport)
         if not self._is_lost:
             self._deadlines.watch(self, self._deadlines.seconds() + _CLOSE_WAIT)
