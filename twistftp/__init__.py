@@ -1,5 +1,5 @@
 """
-twistftp: an FTP server on Twisted for people who serve files from behind firewalls and NAT.
+twistftp: an FTP and FTPS server on Twisted for people who serve files from behind firewalls and NAT.
 
 The map of the package, bottom first; a module imports only from the rows above its own
 (``tests/test_layers.py`` checks it):
@@ -9,10 +9,11 @@ The map of the package, bottom first; a module imports only from the rows above 
                                 listings. Pure: no Twisted, no clock, no file, no socket
 ``policy``                      decisions about values: settings, port ranges, diagnoses. Pure too
 ``storage``                     avatars: ``IFTPShell`` over files; knows no socket and no session
-``accounts``                    the cred realm and the checkers
-``transport``                   connections: sockets, the passive pool, active mode, data transfer
+``accounts``                    the cred realm, the checkers, the users file
+``transport``                   connections: sockets, TLS, the passive pool, active mode, data transfer
 ``session``                     the server-PI: one client's control connection, verb by verb
-``site``                        :class:`FTPSite`, the factory
+``site``, ``virtual_hosts``     :class:`FTPSite`, the factory, and sites that share a port
+``monitoring`` and its kin      access logs, Prometheus metrics, the local control socket
 ``configuration``, ``service``  TOML and options to settings; the ``twistd ftpsite`` command
 ``cli``                         the ``twistftp`` command
 ==============================  ===============================================================
