@@ -34,11 +34,13 @@ class _Handshake:
         session.site.deadlines.forget(self)
         if session.tls is None:
             return
-        session.tls.control_is_secure(connection)
-        name = session.tls.server_name
+        tls = session.tls
+        tls.control_is_secure(connection)
+        name = tls.server_name
         site = session.site.hosts.find(name) if name and not session.host else None
         if site is not None and site is not session.site and (refused := site.receive(session.control)) is not None:
             session.control.close(refused)
+        session.site.transcript.tally.handshake(tls.version)
 
     def failed(self, reason: str) -> None:
         """It will not be; there is no way back to clear text (PROTOCOL P-AUTH-7)."""
@@ -58,6 +60,10 @@ def begin_tls(session: Session, *, is_private: bool = False) -> None:
     :param is_private: whether data connections are encrypted unless the client says otherwise (PROT P).
     """
     site, control = session.site, session.control
+
+    def count(result: str) -> None:
+        session.site.transcript.tally.data_handshake(result)  # it may be another site's by then
+
     site.tls.refresh()
     tls = session.tls = SessionTLS(
         site.tls,
@@ -67,6 +73,7 @@ def begin_tls(session: Session, *, is_private: bool = False) -> None:
         user=lambda: session.user,
         timeout=lambda: site.settings.limits.data_channel_timeout,
         for_name=site.hosts.tls_of if len(site.hosts.sites) > 1 else None,
+        count=count,
     )
     tls.is_private = is_private
     transport = SecureTransport(control, tls.begin_control)

@@ -87,11 +87,12 @@ class SessionTLS:
     :param user: gives the name of who is logged in.
     :param timeout: gives the seconds for a handshake.
     :param for_name: finds the certificate for a server name (SNI), where several sites share a port.
+    :param count: told of each data connection's handshake, as soon as it is clear: ``resumed``, ``full`` or ``refused``.
     """
 
     __slots__ = (
         *("_context", "_has_one_use_tickets", "_is_tainted", "_neighbours", "_resumptions", "_rule", "_site", "client", "description"),
-        *("_for_name", "server_name"),
+        *("_count", "_for_name", "server_name"),
         *("is_control_secure", "is_private", "may_share", "peer_certificate", "timeout", "user"),
     )
 
@@ -104,8 +105,9 @@ class SessionTLS:
         user: Callable[[], str] = lambda: "",
         timeout: Callable[[], float] = lambda: 30.0,
         for_name: ForName | None = None,
+        count: Callable[[str], object] = lambda result: None,
     ) -> None:
-        self._for_name = for_name
+        self._for_name, self._count = for_name, count
         self._site, self._neighbours, self._rule, self.user, self.timeout = site, neighbours, rule, user, timeout
         self._context = site.session_context()
         self.client = client
@@ -119,6 +121,11 @@ class SessionTLS:
         self.description = ""  # protocol and cipher of the control connection
         self.peer_certificate: Any = None
         neighbours.add(self)
+
+    @property
+    def version(self) -> str:
+        """The version of TLS on the control connection, such as ``TLSv1.3``."""
+        return self.description.partition(" ")[0]
 
     def close(self) -> None:
         """The control connection has ended."""
@@ -170,7 +177,9 @@ class SessionTLS:
             return connection, None
         self.lose_right()
         sibling = self._taint(octets) if offer is Offer.SESSION else None
-        return self._full(octets, is_data=True), Cause.NOT_RESUMED if self._is_refused(offer, sibling) else None
+        is_refused = self._is_refused(offer, sibling)
+        self._count("refused" if is_refused else "full")
+        return self._full(octets, is_data=True), Cause.NOT_RESUMED if is_refused else None
 
     def _is_refused(self, offer: Offer, sibling: SessionTLS | None) -> bool:
         """
@@ -192,6 +201,7 @@ class SessionTLS:
         self._neighbours.gave_ticket(self)
 
     def _has_resumed(self) -> None:
+        self._count("resumed")
         self._resumptions += 1
         self.may_share = not self._is_tainted and (self.may_share or self._neighbours.has_newer(self))
 
