@@ -6,13 +6,18 @@ import ftplib
 import io
 import ssl
 import zlib
+from pathlib import Path
 from random import Random
 from typing import Any
 
+from twisted.cred.checkers import AllowAnonymousAccess, InMemoryUsernamePasswordDatabaseDontUse
+from twisted.cred.portal import Portal
 from twisted.internet.threads import deferToThread
 
 from tests.interop.test_clients import Case
+from tests.interop.test_uploads import StockRealm
 from tests.support.running import PATIENCE, RunningSite
+from tests.support.trees import plant
 
 RANDOM = Random(4).randbytes(400_000)
 TEXT = b"".join(b"line %d of a log, and what it says\n" % number for number in range(6_000))
@@ -83,6 +88,24 @@ class LibraryTests(Case):
 
         await deferToThread(there_and_back)
         self.assertTrue((running.root / "copy").read_bytes() == TEXT)
+
+    async def test_stock_shells(self) -> None:
+        """Twisted's own shells know nothing of it, and need not."""
+        home = Path(self.absolute_path())
+        plant(str(home), {"alice": {"f": TEXT}, "anonymous": {}})
+        checkers = [AllowAnonymousAccess(), InMemoryUsernamePasswordDatabaseDontUse(alice=b"secret")]
+        running = await self.start(portal=Portal(StockRealm(str(home)), checkers), file_handling={"mode_z": True})
+
+        def there_and_back() -> None:
+            with self.connect(running) as ftp:
+                ftp.voidcmd("MODE Z")
+                stream = io.BytesIO()
+                ftp.retrbinary("RETR f", stream.write)
+                self.assertTrue(zlib.decompress(stream.getvalue()) == TEXT)
+                self.assertRegex(ftp.storbinary("STOR copy", io.BytesIO(stream.getvalue())), "^226 ")
+
+        await deferToThread(there_and_back)
+        self.assertTrue((home / "alice/copy").read_bytes() == TEXT)
 
     async def test_client_goes_away(self) -> None:
         """A client that leaves in the middle, either way, leaves nothing behind (the case looks)."""

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.dialogue import TREE, Dialogue
 from twistftp.policy.file_handling import FileHandling
 from twistftp.policy.filtering import RequestFiltering
+from twistftp.transport import deflate
 
 ON = FileHandling(mode_z=True)
 
@@ -154,6 +155,14 @@ class UploadTests(ModeZCase):
         self.assertEqual(552, int(d.put("STOR file.txt", zlib.compress(bytes(100_000)))[-1][:3]))
         self.assertEqual(TREE, d.store.tree)
         self.assertEqual(226, int(d.put("STOR file.txt", zlib.compress(bytes(5000)))[-1][:3]))
+
+    def test_bomb(self) -> None:
+        """P-SEC-18: 552, and what to do, for what becomes too much of too little; the file is as it was."""
+        self.patch(deflate, "FREE", 1000)
+        d = self.dialogue()
+        reply = d.put("STOR file.txt", zlib.compress(bytes(200_000)))[-1]
+        self.assertEqual("552 What came inflates to too many times its size; send this file in MODE S.", reply)
+        self.assertEqual(TREE, d.store.tree)
 
     def test_abort(self) -> None:
         """P-ABOR-2: ABOR ends it as it does any other, and no turn of the reactor is left over."""
