@@ -55,6 +55,9 @@ class MetricsTests(Case):
         d.say("TYPE I")
         d.fetch("RETR binary")
         d.say("RETR binary")
+        self.observed.pool.counters.unproven = 4
+        for seconds in (0.0625, 0.1875, 70.0):
+            self.observed.pool.counters.arrivals.note(seconds)
         found = self.values()
         expected = {
             ("twistftp_sessions", "twistftp"): 1,
@@ -65,6 +68,13 @@ class MetricsTests(Case):
             ("twistftp_bytes_total", "download", "twistftp"): 1024,
             ("twistftp_verdicts_total", "not_set_up", "twistftp"): 1,
             ("twistftp_pool_range_ports",): 101,
+            ("twistftp_pool_shared_total",): 0,
+            ("twistftp_pool_unproven_total",): 4,
+            ("twistftp_tls_sessions", "twistftp"): 0,
+            ("twistftp_pool_arrival_seconds_bucket", "0.1"): 1,
+            ("twistftp_pool_arrival_seconds_bucket", "0.5"): 2,
+            ("twistftp_pool_arrival_seconds_count",): 3,
+            ("twistftp_pool_arrival_seconds_sum",): 70.25,
             ("twistftp_access_log_lines_lost_total", "twistftp"): 3,
             ("twistftp_start_time_seconds",): 1000,
             ("twistftp_command_seconds_count", "login", "twistftp"): 2,

@@ -21,7 +21,8 @@ from twisted.web.server import Site
 
 from twistftp import __version__
 from twistftp.policy.diagnosis import Cause
-from twistftp.reporting import Source, octets_by_direction, pool_numbers, transfers_under_way
+from twistftp.policy.histogram import BUCKETS
+from twistftp.reporting import Source, octets_by_direction, pool_numbers, sessions_in_tls, transfers_under_way
 from twistftp.session.recorder import Recorder
 from twistftp.session.session import Session
 from twistftp.session.tally import DIRECTIONS
@@ -30,9 +31,6 @@ from twistftp.wire.commands import Command
 from twistftp.wire.replies import Reply
 
 __all__ = ["BUCKETS", "METRICS", "Latencies", "Metric", "Observed", "web_site"]
-
-BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0)
-"""Upper bounds in seconds; longer ones are counted, too."""
 
 _CLASSES = {
     **dict.fromkeys(("USER", "PASS", "ACCT", "REIN", "HOST", "AUTH"), "login"),
@@ -117,6 +115,25 @@ def _verdicts(site: FTPSite) -> Values:
     return [((cause.name.lower(),), counts.get(cause, 0)) for cause in Cause]
 
 
+def _has_tls(site: FTPSite) -> bool:
+    return site.tls is not None and site.settings.tls.is_on
+
+
+def _handshakes(site: FTPSite) -> Values:
+    counts = site.transcript.tally.handshakes
+    kinds = (*((version, "success") for version in ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")), ("none", "failure"))
+    return [(kind, counts[kind]) for kind in kinds] if _has_tls(site) else ()
+
+
+def _data_handshakes(site: FTPSite) -> Values:
+    counts = site.transcript.tally.data_handshakes
+    return [((result,), counts[result]) for result in ("resumed", "full", "refused")] if _has_tls(site) else ()
+
+
+def _expiry(site: FTPSite) -> Values:
+    return [((), site.tls.identity.expires.timestamp())] if site.tls is not None and _has_tls(site) else ()
+
+
 METRICS: tuple[Metric, ...] = (
     Metric("twistftp_build_info", "The version, as a label.", lambda _: [((__version__,), 1)], ("version",)),
     Metric("twistftp_start_time_seconds", "When the server was started, in seconds since 1970.", lambda observed: [((), observed.started)]),
@@ -135,6 +152,16 @@ METRICS: tuple[Metric, ...] = (
     Metric("twistftp_transfers", "Transfers and listings that have ended.", _per_site(_transfers), ("site", "direction", "outcome"), True),
     Metric("twistftp_bytes", "Octets of data connections.", _per_site(_octets), ("site", "direction"), True),
     Metric("twistftp_verdicts", "Data connections that failed, by cause.", _per_site(_verdicts), ("site", "cause"), True),
+    Metric("twistftp_tls_sessions", "Sessions in TLS.", _per_site(lambda site: [((), sessions_in_tls(site))]), ("site",)),
+    Metric("twistftp_tls_handshakes", "Handshakes of control connections.", _per_site(_handshakes), ("site", "version", "result"), True),
+    Metric(
+        "twistftp_tls_data_handshakes",
+        "Handshakes of data connections: that resumed their session, that did not, and that were refused because they did not.",
+        _per_site(_data_handshakes),
+        ("site", "result"),
+        True,
+    ),
+    Metric("twistftp_certificate_expiry_timestamp_seconds", "When the certificate ends, in seconds since 1970.", _per_site(_expiry), ("site",)),
     Metric("twistftp_pool_range_ports", "Ports in the passive range; 0: the dynamic one.", lambda observed: [((), len(observed.pool.ports))]),
     Metric("twistftp_pool_open_ports", "Passive ports that listen.", _of_pool("open_ports")),
     Metric("twistftp_pool_leases", "Passive ports offered to clients that have not come yet.", _of_pool("leases")),
@@ -142,8 +169,10 @@ METRICS: tuple[Metric, ...] = (
     Metric("twistftp_pool_leased", "PASV and EPSV that got a port.", _of_pool("leased"), (), True),
     Metric("twistftp_pool_opened", "Passive ports opened.", _of_pool("opened"), (), True),
     Metric("twistftp_pool_waits", "PASV and EPSV that had to wait for a port.", _of_pool("waits"), (), True),
+    Metric("twistftp_pool_shared", "PASV and EPSV that share a port with others of their address, told apart by TLS.", _of_pool("shared"), (), True),
     Metric("twistftp_pool_refused", "PASV and EPSV that got none.", _of_pool("refused"), (), True),
     Metric("twistftp_pool_strangers", "Connections to passive ports that no client was expected to make.", _of_pool("strangers"), (), True),
+    Metric("twistftp_pool_unproven", "Connections to shared ports that did not show whose they are.", _of_pool("unproven"), (), True),
     Metric("twistftp_pool_unbindable", "Passive ports that other programs held.", _of_pool("unbindable"), (), True),
     Metric(
         "twistftp_access_log_lines_lost",
@@ -175,9 +204,17 @@ class _Reader(Collector):
         histogram = HistogramMetricFamily("twistftp_command_seconds", "From a command to its final reply.", labels=("site", "class"))
         for site, latencies in self._observed.latencies.items():
             for name, (*counts, seconds) in latencies.rows.items():
-                bounds = (*map(str, BUCKETS), "+Inf")
-                histogram.add_metric((site, name), list(zip(bounds, accumulate(counts), strict=True)), seconds)
+                histogram.add_metric((site, name), _cumulative(counts), seconds)
         yield histogram
+        arrivals = self._observed.pool.counters.arrivals
+        histogram = HistogramMetricFamily("twistftp_pool_arrival_seconds", "From PASV or EPSV to the client's connection.", labels=())
+        histogram.add_metric((), _cumulative(arrivals.counts), arrivals.seconds)
+        yield histogram
+
+
+def _cumulative(counts: Iterable[float]) -> list[tuple[str, float]]:
+    """The counts of the buckets as Prometheus has them: each holds those before it."""
+    return list(zip((*map(str, BUCKETS), "+Inf"), accumulate(counts), strict=True))
 
 
 class _Page(Resource):

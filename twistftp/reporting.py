@@ -16,7 +16,7 @@ from twistftp.session.tally import DIRECTIONS
 from twistftp.site import FTPSite
 from twistftp.wire.states import Login
 
-__all__ = ["Source", "find", "octets_by_direction", "pool_numbers", "sessions", "status", "transfers_under_way"]
+__all__ = ["Source", "find", "octets_by_direction", "pool_numbers", "sessions", "sessions_in_tls", "status", "transfers_under_way"]
 
 
 class Source(Protocol):
@@ -61,14 +61,33 @@ def _site(site: FTPSite, where: str) -> dict[str, Any]:
         "logins": dict(sorted(tally.logins.items())),
         "transfers": transfers,
         "octets": dict(sorted(octets_by_direction(site).items())),
+        "tls": _tls(site),
         "verdicts": {cause.name: count for cause, count in site.verdicts.counts().items()},
     }
+
+
+def _tls(site: FTPSite) -> dict[str, Any] | None:
+    if site.tls is None or not site.settings.tls.is_on:
+        return None
+    tally = site.transcript.tally
+    return {
+        "sessions": sessions_in_tls(site),
+        "expires": site.tls.identity.expires.isoformat(),
+        "trouble": site.tls.trouble(),
+        "handshakes": {f"{version} {result}": count for (version, result), count in sorted(tally.handshakes.items())},
+        "data_handshakes": dict(sorted(tally.data_handshakes.items())),
+    }
+
+
+def sessions_in_tls(site: FTPSite) -> int:
+    """Sessions whose control connection is encrypted now."""
+    return sum(pi.session.is_secure for pi in site.sessions)
 
 
 def pool_numbers(pool: Any) -> dict[str, int]:
     """The passive pool: what is open now, and what it has done so far."""
     counters = pool.counters
-    done = {name: getattr(counters, name) for name in ("opened", "leased", "waits", "refused", "strangers", "unbindable")}
+    done = {name: getattr(counters, name) for name in ("opened", "leased", "waits", "shared", "refused", "strangers", "unproven", "unbindable")}
     return {"open_ports": pool.open_ports, "leases": pool.active_leases, "connections": pool.open_connections, **done}
 
 
@@ -103,6 +122,7 @@ def _session(site: FTPSite, pi: ServerPI) -> dict[str, Any]:
         "is_logged_in": session.login is Login.DONE,
         "client": session.peer,
         "program": _text(session.client),
+        "tls": session.tls.description if session.tls is not None and session.is_secure else "",
         "verb": transfer.verb if transfer is not None else "",
         "path": _text(transfer.what) if transfer is not None else "",
         "is_waiting": transfer is not None and not transfer.is_begun,

@@ -35,6 +35,7 @@ from twistftp.session.verbs.denied import denying, unknown_verbs
 from twistftp.session.verbs.table import SITE_VERBS, VERBS
 from twistftp.session.verdicts import Verdicts
 from twistftp.transport.deadlines import Deadlines
+from twistftp.transport.deflate import Mill
 from twistftp.transport.dns import DNS
 from twistftp.transport.pool import PassivePool
 from twistftp.transport.resolver import Lookup, Resolver
@@ -107,6 +108,7 @@ class FTPSite(FTPFactory):
         self.reception = Reception(self)
         self.hosts = VirtualHosts(self)
         self.throttle = Throttle(reactor, settings.limits)
+        self.mill = Mill(lambda work: reactor.callLater(0, work))
         self.sessions: set[ServerPI] = set()
         self._per_address: Counter[str] = Counter()
         self._numbers = numbers or itertools.count(1)

@@ -54,15 +54,24 @@ class ScreenTests(SynchronousTestCase):
 
     def test_status(self) -> None:
         """One screen: what is now, what was, and what never happened is left out."""
-        pool = {"ports": "0-0", **dict.fromkeys(("open_ports", "leases", "connections", "leased", "waits", "refused", "strangers", "unbindable"), 0)}
+        pool = {"ports": "0-0", **dict.fromkeys(("open_ports", "leases", "connections", "leased", "waits", "shared", "refused"), 0)}
+        pool |= {"strangers": 0, "unproven": 2, "unbindable": 0}
         site = {
             "name": "s", "root": "/srv", "where": "port 21", "sessions": 1, "transfers_under_way": 0, "sessions_total": 5, "refused": 2,
             "logins": {"success": 3}, "transfers": {"download": {"complete": 4, "failed": 0}}, "octets": {"download": 2048}, "verdicts": {},
+            "tls": {
+                "sessions": 1, "expires": "2027-01-02T03:04:05+00:00", "trouble": "certificate c.pem expires\x1b",
+                "handshakes": {"TLSv1.3 success": 7}, "data_handshakes": {},
+            },
         }  # fmt: skip
         lines = status_lines({"version": "1", "pid": 5, "is_draining": True, "uptime": 90.0, "sites": [site], "pool": pool})
         self.assertEqual("twistftp 1, process 5, shutting down for 1 min 30 s", lines[0])
         self.assertIn("    downloads  4 complete; 2.0 KiB", lines)
         self.assertIn("  data connections that failed: none", lines)
+        self.assertIn("  TLS          1 sessions now; certificate until 2027-01-02 03:04 UTC", lines)
+        self.assertIn("    certificate c.pem expires?", lines)
+        self.assertIn("    handshakes 7 TLSv1.3 success; data connections: none", lines)
+        self.assertIn("  0 connections of strangers dropped, 2 to shared ports that proved to be nobody's", lines)
         self.assertTrue(any("system's dynamic range" in line for line in lines))
 
     def test_units(self) -> None:

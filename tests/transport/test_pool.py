@@ -117,6 +117,21 @@ class LeaseTests(PoolCase):
         lease.close()
         self.assertFalse(connection._transport.disconnecting)
 
+    def test_arrivals(self):
+        """How long after its lease a connection comes is counted, by size; what never comes is not, nor a stranger."""
+        pool = self.pool()
+        for seconds in (0.0, 0.2, 0.2, 30.0):
+            lease = pool.lease(self.HERE, "198.51.100.1")
+            waiting = lease.connection(60)
+            self.clock.advance(seconds)
+            self.net.arrive(self.HERE, lease.port, "198.51.100.1")
+            self.successResultOf(waiting)
+        pool.lease(self.HERE, "198.51.100.2")
+        self.net.arrive(self.HERE, lease.port, "198.51.100.3")
+        arrivals = pool.counters.arrivals
+        self.assertEqual([1, 0, 0, 0, 2, 0, 0, 1, 0], arrivals.counts)
+        self.assertAlmostEqual(30.4, arrivals.seconds)
+
     def test_one_connection(self):
         """A lease admits one connection, the next is dropped (P-DC-4)."""
         pool = self.pool()

@@ -7,6 +7,7 @@ Not here: asking (``asking``), printing and the live view (``status``).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from rich import box
@@ -49,6 +50,7 @@ def status_lines(answer: Mapping[str, Any]) -> list[str]:
         lines += [_shown(f"site {site['name']!r}: {site['root']} on {site['where']}")]
         lines += [f"  sessions     {site['sessions']} now, {site['sessions_total']} so far; {site['refused']} connections refused"]
         lines += [f"  logins       {_counts(site['logins'])}"]
+        lines += _tls_lines(site["tls"]) if site["tls"] is not None else []
         lines += [f"  transfers    {site['transfers_under_way']} under way"]
         for direction, outcomes in site["transfers"].items():
             lines += [f"    {direction + 's':10} {_counts(outcomes)}; {size(site['octets'].get(direction, 0))}"]
@@ -56,10 +58,20 @@ def status_lines(answer: Mapping[str, Any]) -> list[str]:
     ports = f"passive ports {pool['ports']}" if pool["ports"] != "0-0" else "passive ports of the system's dynamic range"
     lines += [
         f"{ports}: {pool['open_ports']} open, {pool['leases']} offered to clients, {pool['connections']} data connections",
-        f"  so far: {pool['leased']} given, {pool['waits']} had to wait, {pool['refused']} refused",
-        f"  {pool['strangers']} connections of strangers dropped, {pool['unbindable']} ports held by other programs",
+        f"  so far: {pool['leased']} given, {pool['waits']} had to wait, {pool['shared']} shared one by TLS, {pool['refused']} refused",
+        f"  {pool['strangers']} connections of strangers dropped, {pool['unproven']} to shared ports that proved to be nobody's",
+        f"  {pool['unbindable']} ports held by other programs",
     ]
     return lines
+
+
+def _tls_lines(tls: Mapping[str, Any]) -> list[str]:
+    until = f"{datetime.fromisoformat(tls['expires']):%Y-%m-%d %H:%M} UTC"
+    return [
+        f"  TLS          {tls['sessions']} sessions now; certificate until {until}",
+        *([_shown(f"    {tls['trouble']}")] if tls["trouble"] else []),
+        f"    handshakes {_counts(tls['handshakes'])}; data connections: {_counts(tls['data_handshakes'])}",
+    ]
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -13,6 +13,7 @@ from twisted.internet.defer import CancelledError
 from twistftp.policy.denials import NO_HOME
 from twistftp.storage import failures as storage
 from twistftp.storage import refusals
+from twistftp.transport.deflate import BadStream, Bomb
 from twistftp.transport.interfaces import DataConnectionFailed, ShortFile
 from twistftp.wire.replies import Reply, cleaned
 
@@ -50,6 +51,8 @@ _ROWS: tuple[tuple[type[Exception], Callable[[Exception, str], Reply]], ...] = (
     (storage.BeyondRange, lambda error, path: Reply.of(552, "More octets came than RANG has announced.")),
     (storage.WriteFailed, lambda error, path: Reply.of(451, f"Local error while writing: {cleaned(str(error))}.")),
     (storage.ReadFailed, lambda error, path: Reply.of(451, f"Local error while reading: {cleaned(str(error))}.")),
+    (BadStream, lambda error, path: Reply.of(451, f"What came is no whole zlib stream: {error}. MODE S does without one.")),
+    (Bomb, lambda error, path: Reply.of(552, "What came inflates to too many times its size; send this file in MODE S.")),
     (ShortFile, lambda error, path: Reply.of(451, "Local error while reading: the file became shorter while it was sent.")),
     (DataConnectionFailed, lambda error, path: Reply.of(error.verdict.code, error.verdict.text)),  # type: ignore[attr-defined]
 )

@@ -37,13 +37,13 @@ class _Handshake:
         session.site.deadlines.forget(self)
         if session.tls is None:
             return
-        session.tls.control_is_secure(connection)
-        if len(session.site.hosts.sites) == 1:
-            return
-        name = session.tls.server_name
+        tls = session.tls
+        tls.control_is_secure(connection)
+        name = tls.server_name if len(session.site.hosts.sites) > 1 else ""
         site = session.site.hosts.find(name) if name and not session.host else None
         if site is not None and site is not session.site and (refused := site.receive(session.control)) is not None:
             session.control.close(refused)
+        session.site.transcript.tally.handshake(tls.version)
 
     def failed(self, reason: str) -> None:
         """It will not be; there is no way back to clear text (PROTOCOL P-AUTH-7)."""
@@ -63,6 +63,10 @@ def begin_tls(session: Session, *, is_private: bool = False) -> None:
     :param is_private: whether data connections are encrypted unless the client says otherwise (PROT P), where the site allows that.
     """
     site, control = session.site, session.control
+
+    def count(result: str) -> None:
+        session.site.transcript.tally.data_handshake(result)  # it may be another site's by then
+
     site.tls.refresh()
     tls = session.tls = SessionTLS(
         site.tls,
@@ -72,6 +76,7 @@ def begin_tls(session: Session, *, is_private: bool = False) -> None:
         user=lambda: session.user,
         timeout=lambda: site.settings.limits.data_channel_timeout,
         for_name=site.hosts.tls_of if len(site.hosts.sites) > 1 else None,
+        count=count,
     )
     tls.is_private = is_private and not site.settings.tls.is_level_refused(is_protected=True)
     transport = SecureTransport(control, tls.begin_control)

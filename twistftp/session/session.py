@@ -15,6 +15,7 @@ from twistftp.policy.proxying import Proxies
 from twistftp.session.access import access_of
 from twistftp.session.transcript import printable
 from twistftp.session.verdicts import given_up
+from twistftp.transport.deflate import BEST
 from twistftp.transport.output import local_end
 from twistftp.wire.addresses import fold_address
 from twistftp.wire.entries import DEFAULT_FACTS
@@ -84,6 +85,8 @@ class Session:
         "control",
         "cwd",
         "data_port",
+        "deflates",
+        "deflate_level",
         "epsv_all",
         "facts",
         "failures",
@@ -185,10 +188,12 @@ class Session:
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Transfer parameters to their defaults (RFC 959 §4.1.2): TYPE A, and nothing pending."""
+        """Transfer parameters to their defaults (RFC 959 §4.1.2): TYPE A, MODE S, and nothing pending."""
         self.cwd: Path = ()
         self.start: Path = ()  # the directory after login
         self.type = TransferType.ASCII
+        self.deflates = False  # MODE Z
+        self.deflate_level = BEST
         self.rename_from: Path | None = None
         self.restart = 0
         self.range_end: int | None = None  # RANG: the last octet of the next transfer

@@ -191,6 +191,7 @@ class Transcript:
 
     def tls_failed(self, session: Session, reason: str) -> None:
         """The handshake of a control connection has failed."""
+        self.tally.handshake("")
         if self._has_reader(session):
             fields = {**_who(session), "ftp_event": "tls", "why": printable(reason)}
             self._tell(LogLevel.warn, _WHO + "TLS handshake failed: {why}", fields)

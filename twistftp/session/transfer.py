@@ -14,10 +14,14 @@ from twisted.internet.defer import CancelledError, Deferred
 from twistftp.policy.diagnosis import Cause, Verdict
 from twistftp.session.session import Session
 from twistftp.session.verdicts import failed
+from twistftp.transport.deflate import Deflating, InflatedSink
 from twistftp.transport.interfaces import DataConnectionFailed
 from twistftp.wire.replies import Reply
 
-__all__ = ["Transfer", "receive_over_data", "send_over_data", "settled"]
+__all__ = ["WHOLE_ALONE", "Transfer", "receive_over_data", "send_over_data", "settled"]
+
+WHOLE_ALONE = Reply.of(554, "MODE Z transfers whole files only; use MODE S for a part of one.")
+"""To a transfer behind REST or RANG in MODE Z: which octets they count, those of the file or of the stream, is not agreed on."""
 
 _UPLOADS = frozenset(("STOR", "APPE", "STOU"))
 _NOT_SET_UP = Verdict(Cause.NOT_SET_UP)
@@ -139,7 +143,10 @@ async def send_over_data(
     port = session.take_data_port()
     if port is None:
         raise DataConnectionFailed(failed(session, _NOT_SET_UP))
-    transfer = session.transfer = Transfer(session, verb, what, total, port)
+    is_deflated = session.deflates and verb not in _UPLOADS
+    # What is counted are octets of the data connection (PROTOCOL P-MODEZ-1).
+    transfer = session.transfer = Transfer(session, verb, what, None if session.deflates else total, port)
+    deflating: Deflating | None = None
     error: Exception | None = None
     try:
         session.control.look_ahead()
@@ -147,10 +154,12 @@ async def send_over_data(
         connection = await transfer.connected(begins)
         session.site.transcript.data_opened(session, transfer)
         transfer.begin(begins)
+        if is_deflated:
+            connection = deflating = Deflating(connection, session.deflate_level, session.site.mill)
         ended = send(connection)
         if ended is not None:
             await ended
-        return Reply.of(226, f"Transfer complete ({connection.octets} bytes).")
+        return Reply.of(226, f"Transfer complete ({transfer.octets} bytes{', deflated' if session.deflates else ''}).")
     except Exception as caught:
         error = DataConnectionFailed(failed(session, caught.verdict)) if isinstance(caught, DataConnectionFailed) else caught
         if transfer.connection is not None:  # no client may take what it has got for the whole (PROTOCOL P-DX-21)
@@ -158,6 +167,8 @@ async def send_over_data(
         raise error from None
     finally:
         session.transfer = None
+        if deflating is not None:
+            deflating.stop()
         session.octets_sent += transfer.octets
         if transfer.connection is not None:
             transfer.connection.close()  # one that nothing was sent on, or all was received; after a send this does nothing
@@ -172,10 +183,16 @@ async def receive_over_data(session: Session, verb: str, what: str, sink: Any, o
     :param opening: a text of 150 of its own.
     :raises DataConnectionFailed: there is none, or it failed: octets may be missing.
     :raises StorageError: what arrived could not be stored.
+    :raises BadStream: in MODE Z, it is no whole zlib stream. :raises Bomb: it becomes too much.
     """
 
     async def receive(connection: Any) -> None:
-        await connection.receive(sink)
-        await settled(sink.finish())
+        inflated = InflatedSink(sink, session.site.mill) if session.deflates else None
+        try:
+            await connection.receive(inflated or sink)
+            await settled((inflated or sink).finish())
+        finally:
+            if inflated is not None:
+                inflated.stop()
 
     return await send_over_data(session, verb, what, lambda connection: Deferred.fromCoroutine(receive(connection)), opening=opening)

@@ -53,7 +53,7 @@ class Lease:
 
     __slots__ = (
         *("_connection", "_deadlines", "_listener", "_range_text", "_result", "_state", "_timeout", "_until"),
-        *("_knocked", "client", "failure", "foreign", "key", "match", "proxies", "shares", "tls"),
+        *("_knocked", "client", "failure", "foreign", "granted", "key", "match", "proxies", "shares", "tls"),
     )
 
     def __init__(
@@ -78,6 +78,7 @@ class Lease:
         self._connection: DataConnection | None = None
         self._result: Deferred[DataConnection] | None = None
         self._watch(unused_timeout)
+        self.granted = self._until - unused_timeout  # when, by the clock of the deadlines
 
     @property
     def port(self) -> int:

@@ -187,6 +187,7 @@ class PassivePool:
         """The data connection of a lease."""
         connection = DataConnection(peer, self.deadlines, self._stall_timeout, lease.arrived, self._connection_closed)
         self._connections.add(connection)
+        self.counters.arrivals.note(self.deadlines.seconds() - lease.granted)
         return connection
 
     def decide(self, listener: PassiveListener, client: str, peer: tuple[str, int]) -> Any:

@@ -7,7 +7,7 @@ Not here: who holds a lease on them and who waits for one (``pool``), and what a
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from errno import EACCES, EADDRINUSE, EPERM
 from math import inf
 from random import SystemRandom
@@ -18,6 +18,7 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
 from twistftp.policy.channels import PortRange
+from twistftp.policy.histogram import Histogram
 from twistftp.policy.matching import EXACT, PeerMatch
 from twistftp.policy.proxying import NOBODY, Proxies
 from twistftp.transport.passive import PassiveListener, PortOwner
@@ -41,7 +42,7 @@ GUESSES = 8
 class PoolCounters:
     """
     What the passive pool has done so far: ports opened, leases given, waits for one, leases that shared a port with others of
-    their address, and what went wrong.
+    their address, and what went wrong. ``arrivals`` is the time from a lease to its connection, on a shared port to what tells whose that is.
     """
 
     opened: int = 0
@@ -52,6 +53,7 @@ class PoolCounters:
     strangers: int = 0
     unproven: int = 0
     unbindable: int = 0
+    arrivals: Histogram = field(default_factory=Histogram)
 
 
 class OpenPorts:

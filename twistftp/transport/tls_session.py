@@ -91,11 +91,12 @@ class SessionTLS:
     :param user: gives the name of who is logged in.
     :param timeout: gives the seconds for a handshake.
     :param for_name: finds the certificate for a server name (SNI), where several sites share a port.
+    :param count: told of each data connection's handshake, as soon as it is clear: ``resumed``, ``full`` or ``refused``.
     """
 
     __slots__ = (
-        *("_apart", "_context", "_for_name", "_has_one_use_tickets", "_is_tainted", "_neighbours", "_newer", "_resumptions", "_rule", "_site"),
-        *("_stray_until", "_control", "client", "is_control_secure", "is_private", "peer_certificate", "timeout", "user"),
+        *("_apart", "_context", "_control", "_count", "_for_name", "_has_one_use_tickets", "_is_tainted", "_neighbours", "_newer"),
+        *("_resumptions", "_rule", "_site", "_stray_until", "client", "is_control_secure", "is_private", "peer_certificate", "timeout", "user"),
     )
 
     def __init__(
@@ -107,8 +108,9 @@ class SessionTLS:
         user: Callable[[], str] = lambda: "",
         timeout: Callable[[], float] = lambda: 30.0,
         for_name: ForName | None = None,
+        count: Callable[[str], object] = lambda result: None,
     ) -> None:
-        self._for_name = for_name
+        self._for_name, self._count = for_name, count
         self._site, self._neighbours, self._rule, self.user, self.timeout = site, neighbours, rule, user, timeout
         self._context = site.session_context()
         self.client = client
@@ -124,6 +126,11 @@ class SessionTLS:
         self.peer_certificate: Any = None
         neighbours.add(self)
 
+    @property
+    def version(self) -> str:
+        """The version of TLS on the control connection, such as ``TLSv1.3``."""
+        return self._control.get_protocol_version_name() if self._control is not None else ""
+
     def close(self) -> None:
         """The control connection has ended."""
         self._neighbours.remove(self)
@@ -131,7 +138,7 @@ class SessionTLS:
     @property
     def description(self) -> str:
         """Protocol and cipher of the control connection."""
-        return f"{self._control.get_protocol_version_name()} {self._control.get_cipher_name()}" if self._control is not None else ""
+        return f"{self.version} {self._control.get_cipher_name()}" if self._control is not None else ""
 
     @property
     def server_name(self) -> str:
@@ -218,7 +225,9 @@ class SessionTLS:
             return connection, None
         self.lose_right()
         sibling = self._taint(octets) if offer is Offer.SESSION else None
-        return self._full(octets, is_data=True), Cause.NOT_RESUMED if self._is_refused(offer, sibling) else None
+        is_refused = self._is_refused(offer, sibling)
+        self._count("refused" if is_refused else "full")
+        return self._full(octets, is_data=True), Cause.NOT_RESUMED if is_refused else None
 
     def _is_refused(self, offer: Offer, sibling: SessionTLS | None) -> bool:
         """
@@ -243,6 +252,7 @@ class SessionTLS:
         self._neighbours.gave_ticket(self)
 
     def _has_resumed(self) -> None:
+        self._count("resumed")
         self._resumptions += 1
         self._apart.update(self._newer)
         self._newer = ()

@@ -88,7 +88,7 @@ def _state(session: Session) -> list[str]:
     return [
         f"Connected to {session.local or 'this server'} from {session.peer or 'a local client'}",
         f"Logged in as {cleaned(session.user, 64)}",
-        f"TYPE: {'ASCII' if session.type is TransferType.ASCII else 'Image'}, STRU: File, MODE: Stream",
+        f"TYPE: {'ASCII' if session.type is TransferType.ASCII else 'Image'}, STRU: File, MODE: {'Deflate' if session.deflates else 'Stream'}",
         f"Control connection: {_protection(session)}; data connections: {_data_protection(session)}",
         f"Idle timeout: {limits.control_channel_timeout:g} s, data timeout: {limits.data_stall_timeout:g} s",
         f"Restart point: {session.restart}",

@@ -13,6 +13,7 @@ from twistftp.session.session import Session, TransferType
 from twistftp.session.transfer import settled
 from twistftp.storage.digests import ALGORITHMS
 from twistftp.storage.refusals import denied
+from twistftp.transport.deflate import BEST
 from twistftp.wire.arguments import NUMBER, Argument, ArgumentError, word
 from twistftp.wire.commands import CommandGroup
 from twistftp.wire.entries import ALL_FACTS
@@ -59,10 +60,29 @@ def structure(session: Session, value: str) -> Reply:
     return _only("STRU", value, "F", "RP")
 
 
-@parameters.command("MODE", word("S"), keeps=Keeps.RESTART, rfc="959 §4.1.2", help="transfer mode: S")
+def _may_deflate(session: Session) -> bool:
+    """Not under TLS: how well secrets deflate beside what somebody else has put there tells of them."""
+    return session.site.settings.file_handling.mode_z and session.tls is None
+
+
+@parameters.command(
+    "MODE",
+    word("S|Z"),
+    keeps=Keeps.RESTART,
+    rfc="959 §4.1.2",
+    feat=lambda session: "MODE Z" if _may_deflate(session) else None,
+    help="transfer mode: S (stream), or Z (deflate) where the site has that",
+)
 def mode(session: Session, value: str) -> Reply:
-    """Stream mode: the end of the data connection is the end of the file."""
-    return _only("MODE", value, "S", "BCZ")
+    """The end of the data connection is the end of the file; Z makes a zlib stream of what goes over it (PROTOCOL P-MODEZ-1)."""
+    if value.upper() == "Z" and _may_deflate(session):
+        session.deflates = True
+        return Reply.of(200, "MODE set to Z.")
+    if value.upper() == "Z" and session.site.settings.file_handling.mode_z:
+        return Reply.of(504, "MODE Z is not for sessions with TLS; use MODE S.")
+    reply = _only("MODE", value, "S", "BCZ")
+    session.deflates = session.deflates and not reply.is_positive
+    return reply
 
 
 def _restarts(session: Session) -> str | None:
@@ -133,14 +153,15 @@ async def allocate(session: Session, size: int) -> Reply:
     needs=Needs.NOTHING,
     keeps=Keeps.RESTART,
     rfc="2389 §4",
-    help="set an option: UTF8 ON, MLST <facts>, HASH <algorithm>",
+    help="set an option: UTF8 ON, MLST <facts>, HASH <algorithm>, MODE Z LEVEL <0-9>",
 )
 def options(session: Session, value: str) -> Reply:
     """One handler an option; Windows' ftp.exe sends UTF8 ON before it logs in (PROTOCOL P-GEN-10)."""
     name, _, rest = value.partition(" ")
     handler = _OPTIONS.get(name.upper())
     if handler is None:
-        return Reply.of(501, f"Option {cleaned(name, 32)} is not known; there are {', '.join(sorted(set(_OPTIONS) - {'UTF-8'}))}.")
+        known = set(_OPTIONS) - {"UTF-8"} - (set() if _may_deflate(session) else {"MODE"})
+        return Reply.of(501, f"Option {cleaned(name, 32)} is not known; there are {', '.join(sorted(known))}.")
     return handler(session, rest.strip(" \t"))
 
 
@@ -171,7 +192,26 @@ def _option_hash(session: Session, value: str) -> Reply:
     return Reply.of(200, session.hash)
 
 
-_OPTIONS: dict[str, Callable[[Session, str], Reply]] = {"UTF8": _option_utf8, "UTF-8": _option_utf8, "MLST": _option_mlst, "HASH": _option_hash}
+_LEVEL = re.compile(r"Z +LEVEL +([0-9])", re.ASCII | re.IGNORECASE)
+
+
+def _option_mode(session: Session, value: str) -> Reply:
+    """How hard MODE Z tries, from the next transfer on (PROTOCOL P-MODEZ-2)."""
+    match = _LEVEL.fullmatch(value)
+    if match is None:
+        return Reply.of(501, "Syntax: OPTS MODE Z LEVEL <0-9>.")
+    if not _may_deflate(session):
+        return Reply.of(501, "There is no MODE Z here.")
+    session.deflate_level = min(int(match[1]), BEST)
+    return Reply.of(200, f"MODE Z LEVEL set to {session.deflate_level}{', the highest here' if int(match[1]) > BEST else ''}.")
+
+
+_OPTIONS: dict[str, Callable[[Session, str], Reply]] = {
+    **dict.fromkeys(("UTF8", "UTF-8"), _option_utf8),
+    "MLST": _option_mlst,
+    "HASH": _option_hash,
+    "MODE": _option_mode,
+}
 
 _TAG = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*", re.ASCII)
 

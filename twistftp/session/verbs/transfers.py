@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from twistftp.session.lookup import readable
 from twistftp.session.session import Session, TransferType
-from twistftp.session.transfer import send_over_data
+from twistftp.session.transfer import WHOLE_ALONE, send_over_data
 from twistftp.session.verbs.files import COUNTABLE, converted_length
 from twistftp.transport.interfaces import ISource, ShortFile
 from twistftp.wire.arguments import NOTHING, PATHNAME
@@ -31,6 +31,8 @@ _BLOCK = 256 * 1024
 async def retrieve(session: Session, name: str) -> Reply:
     """What is wrong with the file is said at once, before any data connection is waited for (PROTOCOL P-DC-17)."""
     offset, last = session.take_range()
+    if (offset or last is not None) and session.deflates:
+        return WHOLE_ALONE
     path, file = await readable(session, name)
     try:
         if last is not None:

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 
 from twistftp.session.lookup import new_path
 from twistftp.session.session import Session, TransferType
-from twistftp.session.transfer import receive_over_data, settled
+from twistftp.session.transfer import WHOLE_ALONE, receive_over_data, settled
 from twistftp.storage.failures import BeyondRange, NameNotAllowed, NotFound
 from twistftp.transport.interfaces import DataConnectionFailed
 from twistftp.wire.arguments import OPTIONAL_PATHNAME, PATHNAME
@@ -69,6 +69,8 @@ def _is_in_place(session: Session) -> bool:
 async def _receive_at(session: Session, verb: str, name: str, offset: int, last: int | None) -> Reply:
     """An upload to a place in a file: with ``last``, that part of it alone (RANG)."""
     path = new_path(session, name)
+    if (offset or last is not None) and session.deflates:
+        return WHOLE_ALONE
     if (offset or last is not None) and session.type is not TransferType.IMAGE:
         return Reply.of(554, "A restart point of an upload counts octets of the file: use TYPE I.")
     if offset and (refused := await _beyond(session, path, offset)):
