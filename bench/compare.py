@@ -1,7 +1,7 @@
 """
-Compares twistftp with vsftpd, pyftpdlib and Twisted's stock FTP server on anonymous read-only work, and prints the README's table of figures.
+Compares twistftp with vsftpd, pyftpdlib and Twisted's stock FTP server on the same work, and prints the README's table of figures.
 
-    python bench/compare.py --setup DIR                    once: the peers, and a tree to serve (1.2 GB)
+    python bench/compare.py --setup DIR                    once: the peers, a certificate, a tree to serve (1.2 GB)
     python bench/compare.py --dir DIR [--only twistftp,vsftpd] [--work login,noop] [--repeat 3] [--quick]
 
 Not here: how a server is started and ended (``servers``), counted (``accounting``) and asked (``load``); any figure of a run.
@@ -21,13 +21,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from servers import SERVERS, Place, Server, Unavailable, set_up
-from table import MEASURES, Figures, Results, table
+from place import UPLOADS, Place, set_up
+from servers import SERVERS, Server, Service, Unavailable
+from table import MEASURES, Figures, NotOffered, Results, table
 
 _LOAD = Path(__file__).resolve().with_name("load.py")
 _ROUND_LIMIT = 180.0  # seconds
@@ -50,6 +52,17 @@ class Work:
     count: int = 1
     path: str = "/"
     expect: int = 0
+    tls: bool = False
+
+    @property
+    def service(self) -> Service:
+        """What a server has to be set up for."""
+        return Service(tls=self.tls, writing=self.kind == "stor")
+
+    def lacking(self, name: str) -> str | None:
+        """What the server ``name`` does not have of what this asks for."""
+        wanted = ["TLS"] if self.tls else []
+        return next((thing for thing in [*wanted, self.kind.upper()] if thing in SERVERS[name].lacks), None)
 
     def divided(self, by: int) -> Work:
         """The same with fewer operations; fewer clients where each has one only."""
@@ -70,6 +83,11 @@ WORKS = {
     "list1k": Work("LIST 1 000 entries", "listing", "list", 1, 30, "/dir1k", 1000),
     "list20k": Work("LIST 20 000 entries", "listing", "list", 1, 3, "/dir20k", 20000),
     "mlsd1k": Work("MLSD 1 000 entries", "listing", "mlsd", 1, 30, "/dir1k", 1000),
+    "stor": Work("STOR 1 GiB, 1 client", "GB", "stor", 1, 1, f"/{UPLOADS}", 1 << 30),
+    "stor20": Work("STOR 10 MiB, 20 clients", "GB", "stor", 20, 5, f"/{UPLOADS}", 10 << 20),
+    "tlslogin": Work("TLS: log in and out, 20 clients", "session", "login", 20, 20, tls=True),
+    "tlssmall": Work("TLS: PASV + RETR 1 KiB, 1 client", "file", "retr", 1, 200, "/1k.bin", 1 << 10, tls=True),
+    "tlsbig": Work("TLS: RETR 1 GiB, 1 client", "GB", "retr", 1, 1, "/1g.bin", 1 << 30, tls=True),
     "idle": Work("idle sessions", "session", "idle", 1, 1000),
 }
 
@@ -80,8 +98,10 @@ WORKS = {
 class Load:
     """The process of the load generator, which ends with the block."""
 
-    def __init__(self, work: Work, port: int) -> None:
-        words = [work.kind, "--port", port, "--clients", work.clients, "--count", work.count, "--path", work.path, "--expect", work.expect]
+    def __init__(self, work: Work, server: Server) -> None:
+        user, password = server.login
+        words = [work.kind, "--port", server.port, "--clients", work.clients, "--count", work.count, "--path", work.path, "--expect", work.expect]
+        words += ["--user", user, "--password", password, *(["--tls"] if work.tls else [])]
         self._command = [sys.executable, str(_LOAD), *map(str, words)]
 
     def __enter__(self) -> Load:
@@ -129,7 +149,7 @@ def _idle_sessions(make: Callable[[], Server], work: Work, rounds: int) -> list[
     """Each time with a server of its own, which has served a session before."""
     found = []
     for _ in range(rounds):
-        with make() as server, Load(work, server.port) as load:
+        with make() as server, Load(work, server) as load:
             load.answer()
             time.sleep(_SETTLE)
             before = server.memory_kib()
@@ -139,13 +159,30 @@ def _idle_sessions(make: Callable[[], Server], work: Work, rounds: int) -> list[
     return found
 
 
+@contextmanager
+def _no_uploads(server: Server) -> Iterator[None]:
+    """Before, nothing is there that the server might refuse to replace; afterwards nothing is left, however the block ends."""
+    server.place.remove_uploads()
+    try:
+        yield
+    finally:
+        server.place.remove_uploads()
+
+
+def _check_uploads(server: Server, work: Work) -> None:
+    wanted, sizes = work.clients * work.count, server.place.uploaded()
+    if sizes != [work.expect] * wanted:
+        raise WorkFailed(f"STOR: {sum(sizes)} octets in {len(sizes)} files instead of {wanted} files of {work.expect}")
+
+
 def _operations(make: Callable[[], Server], work: Work, rounds: int) -> list[Figures]:
     """All rounds with one server and, but for logins, with sessions that exist before the clock runs."""
     found = []
-    with make() as server, Load(work, server.port) as load:
+    with make() as server, _no_uploads(server), Load(work, server) as load:
         try:
-            load.answer()
+            server.cipher = load.answer()["cipher"]
             for _ in range(rounds):
+                server.place.remove_uploads()  # here and not by the server: to free their room is no part of an upload
                 time.sleep(_SETTLE)
                 before = server.cpu()
                 result = load.round()
@@ -154,6 +191,10 @@ def _operations(make: Callable[[], Server], work: Work, rounds: int) -> list[Fig
                 figures = {"cpu": (server.cpu() - before) / amount, "rate": amount / result["seconds"]}
                 if result["p99"] is not None:
                     figures["p99"] = result["p99"]
+                if work.tls and result["transfers"]:
+                    figures["resumed"] = result["resumed"] / result["transfers"]
+                if work.service.writing:
+                    _check_uploads(server, work)
                 found.append(figures)
         except WorkFailed as error:
             raise WorkFailed(f"the server ended: {server.last_words()}" if server.ended else str(error)) from None
@@ -163,7 +204,7 @@ def _operations(make: Callable[[], Server], work: Work, rounds: int) -> list[Fig
 _MEASURERS = {"start": _starts, "idle": _idle_sessions}
 
 
-def measure(name: str, work: Work, rounds: int, make: Callable[[], Server]) -> Figures | str:
+def measure(work: Work, rounds: int, make: Callable[[], Server]) -> Figures | str:
     """The medians of all rounds, or why there are none."""
     try:
         found = _MEASURERS.get(work.kind, _operations)(make, work, rounds)
@@ -204,12 +245,14 @@ def _options() -> argparse.Namespace:
 
 
 def _said(outcome: Figures | str) -> str:
+    if isinstance(outcome, NotOffered):
+        return outcome
     if isinstance(outcome, str):
         return f"FAILED: {outcome}"
     return ", ".join(f"{measured} {MEASURES[measured].text(value)}" for measured, value in outcome.items())
 
 
-def _conditions(methods: set[str], greetings: dict[str, str], options: argparse.Namespace) -> list[str]:
+def _conditions(methods: set[str], greetings: dict[str, str], ciphers: dict[str, str], options: argparse.Namespace) -> list[str]:
     """Under which the figures came about."""
     cpu = Path("/proc/cpuinfo").read_text() if os.path.exists("/proc/cpuinfo") else ""
     model = next((line.partition(":")[2].strip() for line in cpu.splitlines() if line.startswith("model name")), platform.machine())
@@ -220,6 +263,8 @@ def _conditions(methods: set[str], greetings: dict[str, str], options: argparse.
         f"CPU by {' and '.join(sorted(methods))}",
         "greetings: " + ", ".join(f"{name} “{greeting}”" for name, greeting in greetings.items()),
     ]
+    if ciphers:
+        facts.append("TLS: " + ", ".join(f"{name} {cipher}" for name, cipher in ciphers.items()))
     return ["; ".join(facts) + ".", ""]
 
 
@@ -230,32 +275,38 @@ def main() -> None:
         set_up(Place(options.setup.resolve()))
         return
     place = Place(options.dir.resolve())
-    if not place.root.exists():
-        sys.exit(f"{place.root} does not exist: run with --setup {place.directory} first")
+    if not place.is_ready:
+        sys.exit(f"{place.directory} is not ready: run with --setup {place.directory} first")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # so that the servers are ended too
     results: Results = {name: {} for name in options.work}
     methods: set[str] = set()
     greetings: dict[str, str] = {}
+    ciphers: dict[str, str] = {}
     for work_name in options.work:
         work = WORKS[work_name].divided(20) if options.quick else WORKS[work_name]
         for name in options.only:  # the servers take turns in each work, so that slow times of a shared machine hit all
             made: list[Server] = []
 
-            def make(name: str = name, made: list[Server] = made) -> Server:
-                made.append(Server(name, place, proc=options.proc))
+            def make(name: str = name, work: Work = work, made: list[Server] = made) -> Server:
+                made.append(Server(name, place, work.service, proc=options.proc))
                 return made[-1]
 
-            outcome = results[work_name][name] = measure(name, work, options.repeat, make)
+            lacking = work.lacking(name)
+            outcome = results[work_name][name] = NotOffered(f"no {lacking}") if lacking else measure(work, options.repeat, make)
             if made and made[-1].greeting:
                 methods.add(made[-1].account.method)
                 greetings[name] = made[-1].greeting
+                ciphers |= {name: made[-1].cipher} if made[-1].cipher else {}
             print(f"{work_name:9} {name:10} {_said(outcome)}", file=sys.stderr, flush=True)
     titles = {name: (WORKS[name].title, WORKS[name].unit) for name in options.work}
-    print("\n".join(_conditions(methods, greetings, options)))
+    print("\n".join(_conditions(methods, greetings, ciphers, options)))
     for line in (line for measured in MEASURES for line in table(measured, options.only, titles, results)):
         print(line)
     failures = [
-        f"- {WORKS[work].title}, {name}: {outcome}" for work, row in results.items() for name, outcome in row.items() if isinstance(outcome, str)
+        f"- {WORKS[work].title}, {name}: {outcome}"
+        for work, row in results.items()
+        for name, outcome in row.items()
+        if isinstance(outcome, str) and not isinstance(outcome, NotOffered)
     ]
     if failures:
         print("\n".join(["FAILED:", "", *failures]))

@@ -1,103 +1,30 @@
 """
-The load generator: plays FTP clients against a server on 127.0.0.1, as a process of its own that ``compare`` drives by lines on its pipes.
+The load generator: lets FTP clients work against a server on 127.0.0.1, as a process of its own that ``compare`` drives by lines on its pipes.
 
-Not here: anything of the server's process, and which works there are (``compare``).
+Not here: what a client says (``client``), anything of the server's process, and which works there are (``compare``).
 
-Plain blocking sockets, one thread for each client. It is not a fast generator and need not be: what is compared first is the CPU that the *server*
-spends on an operation, which depends on how fast it is asked far less than rates and latencies do. Those hold us back alike for all servers, so
-a fast server's lead in them comes out too small. Data is dropped inside the kernel (MSG_TRUNC): receiving costs the shared machine little.
+One thread for each client. It is not a fast generator and need not be: what is compared first is the CPU that the *server* spends on an operation,
+which depends on how fast it is asked far less than rates and latencies do. Those hold us back alike for all servers, so a fast server's lead in them
+comes out too small.
 
-The dialogue: we log in, say {"ready": true}, and play one round for each line "go", answering with its figures. The end of the input ends us.
+The dialogue: we log in, say {"ready": true, …}, and play one round for each line "go", answering with its figures. The end of the input ends us.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
 import resource
-import socket
+import ssl
 import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-_HOST = "127.0.0.1"
-_PATIENCE = 60.0  # seconds for any one thing that a server has to do
-_LONGEST_LINE = 4096
-_MOST_LINES = 1000  # of one reply
-_PIECE = 1 << 20
-_DROP = socket.MSG_TRUNC if sys.platform == "linux" else 0  # tcp(7): the octets are discarded, not copied
-_SINK = bytearray(_PIECE)  # shared by all threads: nobody reads it
-_PASV_PORT = re.compile(rb"(\d+),(\d+)\D*$")
+from client import Failed, Session, tls_context
 
-
-class Failed(Exception):
-    """A server did not do what a work asks of it; the text says what."""
-
-
-class Session:
-    """One control connection."""
-
-    def __init__(self, port: int) -> None:
-        self._control = socket.create_connection((_HOST, port), _PATIENCE)
-        self._control.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._replies = self._control.makefile("rb")
-        self._expect("greeting", b"220")
-
-    def _expect(self, what: str, *starts: bytes) -> bytes:
-        """The next reply, which must start in one of these ways. Lines of a reply before its last are skipped."""
-        for _ in range(_MOST_LINES):
-            line = self._replies.readline(_LONGEST_LINE)
-            if not line:
-                raise Failed(f"{what}: the server closed the connection")
-            if line[:3].isdigit() and line[3:4] in {b" ", b"\r"}:
-                if line.startswith(starts):
-                    return line
-                raise Failed(f"{what}: {line.decode('utf-8', 'replace').strip()}")
-        raise Failed(f"{what}: a reply without end")
-
-    def command(self, line: str, *starts: bytes) -> bytes:
-        """Send a command; its reply must start in one of these ways."""
-        self._control.sendall(line.encode() + b"\r\n")
-        return self._expect(line.partition(" ")[0], *starts)
-
-    def login(self) -> None:
-        """Anonymously."""
-        if self.command("USER anonymous", b"331", b"230").startswith(b"331"):
-            self.command("PASS bench@example.org", b"230")
-
-    def pipeline(self, count: int) -> None:
-        """Send ``count`` NOOPs at once, then read the replies."""
-        self._control.sendall(b"NOOP\r\n" * count)
-        for _ in range(count):
-            self._expect("NOOP", b"200")
-
-    def retrieve(self, command: str, *, look: bool = False) -> tuple[int, int]:
-        """PASV and a transfer; gives the octets, and the lines among them if we are to ``look``."""
-        passive = _PASV_PORT.search(self.command("PASV", b"227"))
-        if not passive:
-            raise Failed("PASV: a reply without a port")
-        octets = lines = 0
-        # The address in the reply is not looked at: we talk to loopback only.
-        with socket.create_connection((_HOST, int(passive[1]) * 256 + int(passive[2])), _PATIENCE) as data:
-            self.command(command, b"150", b"125")
-            while got := data.recv_into(_SINK, _PIECE, 0 if look else _DROP):
-                octets += got
-                lines += _SINK.count(b"\n", 0, got) if look else 0
-        self._expect(command, b"226", b"250")
-        return octets, lines
-
-    def quit(self) -> None:
-        """In good order."""
-        self.command("QUIT", b"221")
-        self.drop()
-
-    def drop(self) -> None:
-        """Close without a word."""
-        self._replies.close()
-        self._control.close()
+_PATIENCE = 60.0  # seconds until all clients are at the start
 
 
 @dataclass
@@ -105,16 +32,21 @@ class Client:
     """One of the clients of a round; a thread's own while the round lasts."""
 
     options: argparse.Namespace
+    number: int = 0
+    context: ssl.SSLContext | None = None
     sessions: list[Session] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
     octets: int = 0
+    stored: int = 0  # files of this round
     failure: str | None = None
+    cipher: str = ""  # of the latest session
 
     def open(self) -> Session:
         """A new session, logged in, and kept."""
-        session = Session(self.options.port)
+        session = Session(self.options.port, self.context)
         self.sessions.append(session)
-        session.login()
+        self.cipher = session.cipher
+        session.login(self.options.user, self.options.password)
         return session
 
     def log_in_and_out(self) -> None:
@@ -134,6 +66,12 @@ class Client:
             raise Failed(f"RETR: {octets} octets instead of {self.options.expect}")
         self.octets += octets
 
+    def upload(self) -> None:
+        """One operation of ``stor``; each makes a file of its own, whose size ``compare`` looks at."""
+        self.sessions[0].store(f"{self.options.path}/{self.number}-{self.stored}", self.options.expect)
+        self.stored += 1
+        self.octets += self.options.expect
+
     def rehearse(self) -> None:
         """Once before what is measured: fills the caches of both sides, and looks whether a listing is complete."""
         kind = self.options.kind
@@ -147,7 +85,13 @@ class Client:
             self.noop()
         else:
             OPERATIONS[kind](self)
-        self.octets = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what was counted."""
+        self.latencies, self.octets, self.stored, self.failure = [], 0, 0, None
+        for session in self.sessions:
+            session.transfers = session.resumed = 0
 
     def play(self, start: threading.Barrier) -> None:
         """All operations of a round; the first failure ends it."""
@@ -172,6 +116,7 @@ OPERATIONS: dict[str, Callable[[Client], object]] = {
     "retr": Client.transfer,
     "list": Client.transfer,
     "mlsd": Client.transfer,
+    "stor": Client.upload,
 }
 
 
@@ -181,7 +126,7 @@ def play_round(clients: list[Client]) -> dict[str, object]:
     start = threading.Barrier(len(clients) + 1)
     threads = [threading.Thread(target=client.play, args=(start,), daemon=True) for client in clients]
     for client, thread in zip(clients, threads, strict=True):
-        client.latencies, client.octets, client.failure = [], 0, None
+        client.begin()
         thread.start()
     start.wait(_PATIENCE)
     began = time.perf_counter()
@@ -192,11 +137,14 @@ def play_round(clients: list[Client]) -> dict[str, object]:
     if failures:
         return {"failed": f"{len(failures)} of {len(clients)} clients, the first: {failures[0]}" if len(clients) > 1 else failures[0]}
     latencies = sorted(latency for client in clients for latency in client.latencies)
+    sessions = [session for client in clients for session in client.sessions]
     return {
         "operations": options.count * len(clients),
         "octets": sum(client.octets for client in clients),
         "seconds": seconds,
         "p99": latencies[int(len(latencies) * 0.99)] if latencies else None,
+        "transfers": sum(session.transfers for session in sessions),
+        "resumed": sum(session.resumed for session in sessions),
     }
 
 
@@ -213,20 +161,24 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1, help="operations of each client")
     parser.add_argument("--path", default="/")
     parser.add_argument("--expect", type=int, default=0, help="size of the file, or the least number of lines")
+    parser.add_argument("--user", default="anonymous")
+    parser.add_argument("--password", default="bench@example.org")
+    parser.add_argument("--tls", action="store_true", help="AUTH TLS, and PROT P for transfers")
     options = parser.parse_args()
     threading.stack_size(512 << 10)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    clients = [Client(options) for _ in range(options.clients)]
+    context = tls_context() if options.tls else None
+    clients = [Client(options, number, context) for number in range(options.clients)]
     try:
         for client in clients:
             if options.kind not in {"login", "idle"}:
-                client.open().command("TYPE I", b"200")
+                client.open().prepare_transfers()
         clients[0].rehearse()
     except (Failed, OSError) as error:
         _say({"failed": str(error) or type(error).__name__})
         return
-    _say({"ready": True})
+    _say({"ready": True, "cipher": clients[0].cipher})
     for _ in sys.stdin:
         _say(play_round(clients))
     for client in clients:

@@ -1,17 +1,13 @@
 """
-The four servers: what they need (``--setup``), how each is started on a port of 127.0.0.1, and how it is ended.
+The four servers: how each is started on a port of 127.0.0.1, and how it is ended.
 
-Not here: what is asked of them (``compare``, ``load``) and how they are measured (``accounting``).
+Not here: what they need on the disk (``place``), what is asked of them (``compare``, ``load``) and how they are measured (``accounting``).
 """
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import os
-import random
 import resource
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,101 +17,58 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from accounting import Account, ProcessId, anonymous_kib, identify, lives, open_account
+from place import PASSWORD, USER, Place, environment, vsftpd_program
 
 _HERE = Path(__file__).resolve().parent
 _HOST = "127.0.0.1"
 _START_LIMIT = 30.0
 _END_LIMIT = 10.0
-_FILES = {"1k.bin": 1 << 10, "10m.bin": 10 << 20, "1g.bin": 1 << 30}
-_DIRECTORIES = {"dir1k": 1000, "dir20k": 20000}
+_ANONYMOUS = ("anonymous", "bench@example.org")
 
 
 class Unavailable(Exception):
     """A server cannot be started here; the text says why."""
 
 
+class Service(NamedTuple):
+    """What a server has to do beyond plain anonymous reading; what it does not have to do is not configured either."""
+
+    tls: bool = False
+    writing: bool = False
+
+
+Command = Callable[[Place, int, Service], list[str]]
+
+
 @dataclass(frozen=True)
-class Place:
-    """The directory that ``--setup`` fills; logs and configuration files go there too."""
+class Program:
+    """How a server is started, as whom clients log in to write, and what it does not have: verbs, and "TLS"."""
 
-    directory: Path
-
-    @property
-    def root(self) -> Path:
-        """The tree that is served."""
-        return self.directory / "root"
-
-    @property
-    def python(self) -> Path:
-        """The Python of the peers."""
-        return self.directory / "peers" / "bin" / "python"
-
-
-# --- set-up --------------------------------------------------------------------------------------------------------------------------------------
-
-
-def set_up(place: Place) -> None:
-    """Install the peers and make the tree. May be run again: what is there stays."""
-    place.root.mkdir(parents=True, exist_ok=True)
-    place.directory.chmod(0o755)  # vsftpd goes through it as its user "ftp"
-    _make_tree(place.root)
-    if not place.python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(place.directory / "peers")], check=True)
-    # The same Twisted on both sides, or the comparison would be one of Twisted's releases.
-    twisted = f"Twisted=={importlib.metadata.version('Twisted')}" if importlib.util.find_spec("twisted") else "Twisted"
-    subprocess.run([str(place.python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "pyftpdlib", twisted], check=True)
-    _install_vsftpd()
-
-
-def _make_tree(root: Path) -> None:
-    """Files of the same octets in every run, and directories of small files."""
-    piece = random.Random(959).randbytes(1 << 20)
-    for name, size in _FILES.items():
-        path = root / name
-        if path.exists() and path.stat().st_size == size:
-            continue
-        with path.open("wb") as file:
-            for at in range(0, size, len(piece)):
-                file.write(piece[: size - at])
-    for name, count in _DIRECTORIES.items():
-        directory = root / name
-        directory.mkdir(exist_ok=True)
-        for number in range(len(os.listdir(directory)), count):
-            (directory / f"some-file-name-{number:06}.tar.gz").write_bytes(b"x" * (number % 777))
-
-
-def _install_vsftpd() -> None:
-    """By apt-get, where that is possible; the service that the package brings is not left running."""
-    if _vsftpd_program():
-        return
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        print("vsftpd is missing; it is installed for root on Debian only. The others can be compared without it.", file=sys.stderr)
-        return
-    quietly = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # invoke-rc.d starts nothing in runlevel 1
-    subprocess.run(["apt-get", "install", "-y", "-q", "--no-install-recommends", "vsftpd"], env=quietly, check=True, stdin=subprocess.DEVNULL)
-    if shutil.which("systemctl"):
-        subprocess.run(["systemctl", "disable", "--now", "vsftpd"], check=False, capture_output=True)
+    command: Command
+    writer: tuple[str, str] = (USER, PASSWORD)
+    lacks: frozenset[str] = frozenset()
 
 
 # --- commands ------------------------------------------------------------------------------------------------------------------------------------
 
 
-def _vsftpd_program() -> str | None:
-    return shutil.which("vsftpd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-
-
-def _twistftp(place: Place, port: int) -> list[str]:
+def _twistftp(place: Place, port: int, service: Service) -> list[str]:
     twistd = Path(sys.executable).parent / "twistd"
     if not twistd.exists():
         raise Unavailable(f"{twistd} does not exist: run compare.py with a Python that has Twisted")
-    return [str(twistd), "-n", "--pidfile=", "ftpsite", "--root", str(place.root), "--interface", _HOST, "--port", str(port)]
+    command = [str(twistd), "-n", "--pidfile=", "ftpsite", "--root", str(place.root), "--interface", _HOST, "--port", str(port)]
+    if service.tls:
+        command += ["--certificate", str(place.certificate), "--private-key", str(place.private_key)]
+    if service.writing:
+        command += ["--users", str(place.users)]
+    return command
 
 
-def _vsftpd(place: Place, port: int) -> list[str]:
-    program = _vsftpd_program()
+def _vsftpd(place: Place, port: int, service: Service) -> list[str]:
+    program = vsftpd_program()
     if not program:
         raise Unavailable("vsftpd is not installed: see --setup")
     if os.geteuid() != 0:
@@ -127,32 +80,39 @@ def _vsftpd(place: Place, port: int) -> list[str]:
         "anon_root": place.root, "secure_chroot_dir": empty, "max_clients": 0, "max_per_ip": 0,
         "seccomp_sandbox": "NO",  # 3.0.3 is killed by its own filter on newer kernels
     }  # fmt: skip
+    if service.tls:
+        settings |= {
+            "ssl_enable": "YES", "allow_anon_ssl": "YES", "rsa_cert_file": place.certificate, "rsa_private_key_file": place.private_key,
+            "require_ssl_reuse": "NO",  # a session that cannot be resumed shows in the figures; it is no failure
+            "ssl_ciphers": "HIGH",  # for TLS 1.2, where its default is 3DES; TLS 1.3 has its own
+        }  # fmt: skip
+    if service.writing:  # by anonymous users: a name with a password would have to be an account of the machine
+        settings |= {"write_enable": "YES", "anon_upload_enable": "YES", "anon_umask": "022"}
     configuration = place.directory / "vsftpd.conf"
     configuration.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
     return [program, str(configuration)]
 
 
-def _peer(name: str) -> Callable[[Place, int], list[str]]:
-    def command(place: Place, port: int) -> list[str]:
+def _peer(name: str) -> Command:
+    def command(place: Place, port: int, service: Service) -> list[str]:
         if not place.python.exists():
             raise Unavailable(f"{place.python} does not exist: see --setup")
-        return [str(place.python), str(_HERE / "peers.py"), name, str(port), str(place.root)]
+        command = [str(place.python), str(_HERE / "peers.py"), name, str(port), str(place.root)]
+        if service.tls:
+            command += ["--certificate", str(place.certificate), "--private-key", str(place.private_key)]
+        if service.writing:
+            command += ["--user", USER, "--password", PASSWORD]
+        return command
 
     return command
 
 
-SERVERS: dict[str, Callable[[Place, int], list[str]]] = {
-    "twistftp": _twistftp, "vsftpd": _vsftpd, "pyftpdlib": _peer("pyftpdlib"), "twisted": _peer("twisted"),
-}  # fmt: skip
-
-
-def _environment(name: str, place: Place) -> dict[str, str]:
-    """Compiled modules are kept for all, beside the tree; only twistftp sees the checkout, and only if it is not installed."""
-    inherited = {key: value for key, value in os.environ.items() if key not in {"PYTHONDONTWRITEBYTECODE", "PYTHONPATH"}}
-    inherited["PYTHONPYCACHEPREFIX"] = str(place.directory / "pycache")
-    if name == "twistftp" and not importlib.util.find_spec("twistftp"):
-        inherited["PYTHONPATH"] = str(_HERE.parent)
-    return inherited
+SERVERS = {
+    "twistftp": Program(_twistftp),
+    "vsftpd": Program(_vsftpd, writer=_ANONYMOUS, lacks=frozenset({"MLSD"})),
+    "pyftpdlib": Program(_peer("pyftpdlib")),
+    "twisted": Program(_peer("twisted"), lacks=frozenset({"MLSD", "TLS"})),
+}
 
 
 # --- running -------------------------------------------------------------------------------------------------------------------------------------
@@ -167,12 +127,16 @@ def _free_port() -> int:
 class Server:
     """A running server: a context manager, which ends what it started however the block is left."""
 
-    def __init__(self, name: str, place: Place, *, proc: bool = False) -> None:
+    def __init__(self, name: str, place: Place, service: Service, *, proc: bool = False) -> None:
+        program = SERVERS[name]
+        self.place = place
         self.port = _free_port()
+        self.login = program.writer if service.writing else _ANONYMOUS
         self.greeting = ""
+        self.cipher = ""  # for its user to note what was negotiated
         self.seconds_to_start = 0.0
-        self._command = SERVERS[name](place, self.port)
-        self._environment = _environment(name, place)
+        self._command = program.command(place, self.port, service)
+        self._environment = environment(place, ours=name == "twistftp")
         self._directory = place.directory
         self._log = place.directory / f"{name}.log"
         self._name, self._proc = name, proc

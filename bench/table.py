@@ -12,6 +12,14 @@ from dataclasses import dataclass
 OURS = "twistftp"
 FAILED = "FAILED"
 
+
+
+class NotOffered(str):
+    """Says what a server does not have: shown in its cell, and no failure."""
+
+    __slots__ = ()
+
+
 Figures = dict[str, float]  # measure: value; of one round, or the medians of several
 Results = dict[str, dict[str, Figures | str]]  # work: server: figures, or why there are none
 
@@ -29,19 +37,20 @@ def _time(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class Measure:
-    """A table: what it shows, in which unit, and which of several values is the best."""
+    """A table: what it shows, in which unit, and which of several values is the best; None if none is better than another."""
 
     title: str
     unit: str
-    best: Callable[..., str]
+    best: Callable[..., str] | None
     text: Callable[[float], str]
 
 
 MEASURES = {
     "cpu": Measure("CPU time of the server, user and system (less is better)", "per {}", min, _time),
     "rate": Measure("Rate (more is better)", "{}s/s", max, _short),
-    "p99": Measure("Latency, 99th percentile (less is better)", "per {}", min, _time),
+    "p99": Measure("Latency of one operation, 99th percentile (less is better)", "each", min, _time),
     "start": Measure("Time to the first greeting (less is better)", "per {}", min, _time),
+    "resumed": Measure("Data connections that resumed the TLS session", "of all", None, "{:.0%}".format),
     "memory": Measure("Memory of an idle session (less is better)", "KiB per {}", min, _short),
 }
 
@@ -50,12 +59,15 @@ def _ratio(measured: str, row: Mapping[str, Figures | str]) -> str:
     """Ours to the best peer's, and which that is."""
     values = {name: figures[measured] for name, figures in row.items() if not isinstance(figures, str)}
     ours = values.pop(OURS, None)
-    best = MEASURES[measured].best(values, key=values.__getitem__) if values else ""
+    choose = MEASURES[measured].best
+    best = choose(values, key=values.__getitem__) if choose and values else ""
     return f"{ours / values[best]:.2f} ({best})" if ours is not None and best and values[best] > 0 else "–"
 
 
 def _cell(measured: str, figures: Figures | str) -> str:
-    return FAILED if isinstance(figures, str) else MEASURES[measured].text(figures[measured])
+    if isinstance(figures, str):
+        return figures if isinstance(figures, NotOffered) else FAILED
+    return MEASURES[measured].text(figures[measured])
 
 
 def table(measured: str, names: list[str], titles: Mapping[str, tuple[str, str]], results: Results) -> list[str]:
