@@ -15,10 +15,13 @@ from twisted.logger import Logger
 
 from twistftp.accesslog import CommandLog, TransferLog, open_access_log
 from twistftp.binding import CannotBind, where
+from twistftp.capsules.control import capturing
+from twistftp.capsules.recording import Recording
 from twistftp.control import CannotServe, ControlSocket
 from twistftp.logfile import CannotOpen, InThread
 from twistftp.places import usual_places
 from twistftp.policy.settings import ServerSettings
+from twistftp.session.interpreter import ServerPI
 from twistftp.site import FTPSite
 
 if TYPE_CHECKING:
@@ -51,6 +54,8 @@ class Monitoring:
         self.latencies: dict[str, Latencies] = {}
         self._reactor, self._services, self._now, self._in_thread, self._owner = reactor, services, now, in_thread, owner
         self._logs: dict[FTPSite, tuple[tuple[str, str, str], CommandLog | TransferLog]] = {}  # with path, format and the site's name
+        self._captures: dict[FTPSite, str] = {}  # the directory of each site's capsules
+        self._recordings: list[Recording] = []
         self._metered: dict[FTPSite, Latencies] = {}
         self._socket: ControlSocket | None = None
         self._socket_wanted = ""
@@ -68,6 +73,7 @@ class Monitoring:
         self._open_metrics(settings.metrics.endpoint)
         for site in self._running():
             self._open_log(site)
+            self._capture(site)
         self._meter()
         self._open_socket(settings.control_socket)
 
@@ -82,6 +88,7 @@ class Monitoring:
         for site in [site for site in self._logs if site not in running]:
             self._close_log(site)
         for site in running:
+            self._capture(site)
             try:
                 self._open_log(site)
             except CannotBind as error:
@@ -97,6 +104,7 @@ class Monitoring:
     def close(self) -> Deferred[Any]:
         """Close everything; what the logs hold is written."""
         closing: list[Deferred[Any]] = [self._close_log(site) for site in list(self._logs)]
+        closing += [recording.close() for recording in self._recordings]
         if self._socket is not None:
             closing.append(maybeDeferred(self._socket.close))
         if self._port is not None:
@@ -145,6 +153,17 @@ class Monitoring:
             return maybeDeferred(lambda: None)
         site.transcript.remove_recorder(log)
         return log.file.close()
+
+    def _capture(self, site: FTPSite) -> None:
+        """From now on write the sessions of a site down, or no more; those that are under way go on as they began."""
+        wanted = site.settings.logging.capture
+        if wanted == self._captures.get(site, ""):
+            return
+        self._captures[site] = wanted
+        site.begin = ServerPI
+        if wanted:
+            self._recordings.append(Recording(self._reactor, wanted, self._in_thread, self._now))
+            site.begin = capturing(self._recordings[-1])
 
     def _meter(self) -> None:
         """Measure the latencies of all sites if metrics are asked for."""

@@ -10,7 +10,7 @@ import itertools
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from twisted.cred.portal import Portal
@@ -109,6 +109,7 @@ class FTPSite(FTPFactory):
         self.hosts = VirtualHosts(self)
         self.throttle = Throttle(reactor, settings.limits)
         self.mill = Mill(lambda work: reactor.callLater(0, work))
+        self.begin: Callable[[FTPSite, int, str], ServerPI] = ServerPI  # makes the sessions; another kind of them sees more (``capsules``)
         self.sessions: set[ServerPI] = set()
         self._per_address: Counter[str] = Counter()
         self._numbers = numbers or itertools.count(1)
@@ -177,7 +178,7 @@ class FTPSite(FTPFactory):
         if refused is not None:
             self.transcript.tally.refused += 1
             return Refusal(None if site.settings.tls.implicit else refused, self.deadlines)
-        return ServerPI(site, next(site._numbers), peer)
+        return site.begin(site, next(site._numbers), peer)
 
     def receive(self, control: ServerPI) -> Reply | None:
         """

@@ -1,0 +1,124 @@
+"""Tests of ``--capture`` of a real server: capsules that replay, and directories that cannot be used."""
+
+from __future__ import annotations
+
+import ftplib
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from unittest import SkipTest
+
+from tests.support.twistd import environment, run
+from tests.test_monitoring import NOBODY, Case
+
+CONFIG = """
+[server]
+control_socket = "off"
+[[site]]
+root = "pub"
+address = "127.0.0.1"
+port = 0
+[site.logging]
+capture = "{capture}"
+"""
+
+
+class CaptureTests(Case):
+    """``--capture DIR`` and ``[site.logging] capture``."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.place = self.base / "capsules"
+        self.place.mkdir()
+
+    def visit(self, port: int) -> None:
+        client = self.client(port)
+        lines: list[str] = []
+        client.retrlines("LIST", lines.append)
+        client.retrbinary("RETR a.txt", lambda data: None)
+        client.quit()
+
+    def capsules(self, count: int) -> list[Path]:
+        def found() -> list[Path]:
+            return [path for path in sorted(self.place.iterdir()) if b'"closed"' in path.read_bytes()]
+
+        self.until(lambda: len(found()) >= count, f"{count} capsules")
+        return found()
+
+    def replay(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "twistftp", "replay", *arguments]
+        return subprocess.run(command, cwd=self.base, env=environment(), capture_output=True, text=True, timeout=30, check=False)
+
+    def test_replay(self) -> None:
+        """A session becomes a file of mode 0600 without its password, which replays; with other files it shows the difference."""
+        with self.twistd("--root", "pub", "--capture", "capsules") as server:
+            self.visit(server.port())
+            (path,) = self.capsules(1)
+            self.assertEqual(0o600, stat.S_IMODE(path.stat().st_mode))
+            self.assertNotIn("example.org", path.read_text())
+        ended = self.replay(str(path))
+        self.assertEqual((0, "same: 12 replies\n", ""), (ended.returncode, ended.stdout, ended.stderr))
+        self.assertEqual(0, self.replay(str(path), "--root", "pub").returncode)
+        (self.base / "pub" / "a.txt").unlink()
+        ended = self.replay(str(path), "--root", "pub")
+        self.assertEqual(1, ended.returncode)
+        self.assertIn("now:  550 a.txt: No such file or directory.", ended.stdout)
+
+    def test_end(self) -> None:
+        """The end of the server writes what waits; who is still there is told of."""
+        with self.twistd("--root", "pub", "--capture", "capsules") as server:
+            self.client(server.port())
+            server.signal(signal.SIGTERM)
+            server.wait_for("Server Shut Down")
+        (path,) = self.capsules(1)
+        events = [json.loads(line) for line in path.read_text().splitlines()]
+        self.assertEqual("421 The server is shutting down; try again later.\r\n", [event["server"] for event in events if "server" in event][-1])
+
+    def test_hangup(self) -> None:
+        """SIGHUP turns it on and off, for sessions that begin then."""
+        path = self.base / "ftp.toml"
+        path.write_text(CONFIG.format(capture=""))
+        with self.twistd("--config", "ftp.toml") as server:
+            port = server.port()
+            self.visit(port)
+            for capture, count in (("capsules", 1), ("", 1), ("capsules", 2)):
+                path.write_text(CONFIG.format(capture=capture))
+                server.signal(signal.SIGHUP)
+                server.wait_for(rf"logging\.capture of site 'twistftp': .* -> '.*{capture}'$")
+                self.visit(port)
+                self.assertEqual(count, len(self.capsules(count)))
+
+    def test_other_user(self) -> None:
+        """The serving user writes; one who may not is refused at the start (--uid)."""
+        if os.geteuid() != 0:
+            raise SkipTest("needs root")
+        before = ("--uid", str(NOBODY), "--gid", str(NOBODY))
+        ended = run(*before, "-n", "--pidfile=", "ftpsite", "--root", "pub", "--port", "0", "--capture", "capsules", directory=self.base)
+        self.assertEqual(1, ended.returncode)
+        self.assertIn(f'--capture "capsules": is not writable for user {NOBODY} (--uid)', ended.stderr)
+        os.chown(self.place, NOBODY, NOBODY)
+        with self.twistd("--root", "pub", "--capture", "capsules", before=before) as server:
+            self.visit(server.port())
+            self.assertEqual(NOBODY, self.capsules(1)[0].stat().st_uid)
+
+    def test_unusable(self) -> None:
+        """A directory that is none stops the start, in one line that names the option, the value and the rule."""
+        for value, rule in (("none", "no such directory; make it, for it is not made by itself"), ("pub/a.txt", "is not a directory")):
+            ended = run("-n", "--pidfile=", "ftpsite", "--root", "pub", "--port", "0", "--capture", value, directory=self.base)
+            self.assertEqual((1, f'twistd ftpsite: --capture "{value}": {rule}\n'), (ended.returncode, ended.stderr))
+        (self.base / "ftp.toml").write_text(CONFIG.format(capture="none"))
+        ended = run("-n", "--pidfile=", "ftpsite", "--config", "ftp.toml", directory=self.base)
+        self.assertIn('ftp.toml: [site.logging] capture = "none": no such directory', ended.stderr)
+
+    def test_upload(self) -> None:
+        """A refused upload and a wrong password are sessions as others."""
+        with self.twistd("--root", "pub", "--capture", "capsules") as server:
+            client = self.client(server.port())
+            self.assertRaises(ftplib.error_perm, client.mkd, "x")
+            client.quit()
+            (path,) = self.capsules(1)
+        self.assertEqual(0, self.replay(str(path)).returncode)

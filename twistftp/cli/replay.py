@@ -1,0 +1,47 @@
+"""
+``twistftp replay FILE``: a session that was captured, once more, in memory, and the first thing that is otherwise now.
+
+Not here: the replay itself (``capsules.replay``).
+"""
+
+from __future__ import annotations
+
+import click
+
+from twistftp.cli.failing import one_line_errors
+
+__all__ = ["replay"]
+
+
+@click.command()
+@click.argument("file")
+@click.option("--root", metavar="DIR", help="Take the files from this directory instead of the capsule.")
+def replay(file: str, root: str | None) -> None:
+    """
+    Play a session that "twistd ftpsite --capture DIR" has written to FILE, in memory, and show the first difference.
+
+    Exit status 0: all replies are the same; 1: one is not, or FILE cannot be used.
+    """
+    from twistftp.capsules.format import BadCapsule
+    from twistftp.capsules.reading import read_capsule, store_of
+    from twistftp.capsules.replay import play
+
+    with one_line_errors("replay"):
+        try:
+            capsule = read_capsule(file)
+            count, difference = play(capsule, store_of(root, float(capsule.header["time"])) if root is not None else None)
+        except BadCapsule as error:
+            click.echo(f"twistftp replay: {file}: {error}", err=True)
+            raise SystemExit(1) from None
+        except OSError as error:
+            click.echo(f"twistftp replay: {error.filename}: {(error.strerror or str(error)).lower()}", err=True)
+            raise SystemExit(1) from None
+    if difference is None:
+        click.echo(f"same: {count} replies")
+        return
+    click.echo(f"{file}: {count} replies are the same; the first difference, at {difference.at:.3f} s:")
+    for line in difference.before:
+        click.echo(f"    {line}")
+    click.echo(f"  then: {difference.then}")
+    click.echo(f"  now:  {difference.now}")
+    raise SystemExit(1)
