@@ -68,6 +68,22 @@ class DialogueTests(SynchronousTestCase):
             captured.dialogue.wait(4)
         self.assertNotIn("HUNTER2", str(captured.capsule.events).upper())
 
+    def test_floods(self) -> None:
+        """Of more lines at once than anybody says no capsule is made: looking at them all would keep the others waiting."""
+        captured = capture(self)
+        captured.client.send(b"\n" * 1000)
+        captured.client.send(b"\n" * 1001)
+        captured.client.send(b"NOOP\r\n")
+        captured.client.leave()
+        self.assertEqual({"cut": "more than 1000 lines came at once"}, _untimed(captured.capsule.events[-1]))
+        self.assertEqual(["\n" * 1000], captured.said("client"))
+
+    def test_no_room(self) -> None:
+        """A session for which there is no room is as ever."""
+        captured = capture(self)
+        captured.recording.room.take(1 << 30)
+        self.assertIs(ServerPI, type(captured.dialogue.another().pi))
+
     def test_others_are_not_captured(self) -> None:
         """Sessions that began before are as ever, and so are those that begin after."""
         captured = capture(self)
@@ -133,3 +149,7 @@ def _gone() -> Any:
     from twisted.python.failure import Failure
 
     return Failure(ConnectionLost())
+
+
+def _untimed(event: Any) -> dict[str, Any]:
+    return {key: value for key, value in event.items() if key != "t"}

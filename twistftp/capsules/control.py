@@ -19,7 +19,7 @@ from twistftp import __version__
 from twistftp.capsules.data import CapturedPort
 from twistftp.capsules.format import VERSION, text_of
 from twistftp.capsules.learning import LearningStore, Learnt
-from twistftp.capsules.masking import ClientTape, joined, mask_reply
+from twistftp.capsules.masking import ClientTape, Verbs, joined, mask_reply
 from twistftp.capsules.recording import CapsuleFile, Recording
 from twistftp.capsules.settings import plain_settings
 from twistftp.policy.settings import SiteSettings
@@ -31,10 +31,17 @@ from twistftp.wire.paths import join
 
 __all__ = ["CapturedPI", "capturing"]
 
+_LINES = 1000
+"""Lines in one segment, at most, of which a capsule is made: no client says so many at once, and others would wait while they are looked at."""
+
 
 def capturing(recording: Recording) -> Callable[[Any, int, str], ServerPI]:
-    """What ``FTPSite.begin`` is while the site's sessions are captured."""
-    return partial(CapturedPI, recording)
+    """What ``FTPSite.begin`` is while the site's sessions are captured; those for which there is no room are as ever."""
+
+    def begin(site: Any, identifier: int, peer: str) -> ServerPI:
+        return CapturedPI(recording, site, identifier, peer) if recording.is_open else ServerPI(site, identifier, peer)
+
+    return begin
 
 
 class CapturedPI(ServerPI):
@@ -69,9 +76,16 @@ class CapturedPI(ServerPI):
 
     def dataReceived(self, data: bytes) -> None:
         """Octets from the client, in clear."""
-        if pieces := self._tape.take(data, self.site.verbs):
-            self.capsule.note({"client": joined(pieces)})
+        if not self.capsule.is_over:
+            if data.count(b"\n") > _LINES:
+                self.capsule.cut(f"more than {_LINES} lines came at once")
+            elif pieces := self._tape.take(data, self._verbs):
+                self.capsule.note({"client": joined(pieces)})
         super().dataReceived(data)
+
+    @property
+    def _verbs(self) -> Verbs:
+        return self.site.verbs, self.site.site_verbs
 
     def _said(self, data: bytes) -> None:
         self.capsule.note({"server": text_of(mask_reply(data))})
@@ -106,7 +120,7 @@ class CapturedPI(ServerPI):
         self.capsule.end()
 
     def _note_rest(self) -> None:
-        if pieces := self._tape.rest(self.site.verbs):
+        if pieces := self._tape.rest(self._verbs):
             self.capsule.note({"client": joined(pieces)})
 
     def logged_in(self, session: Session) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any
 
 from twistftp.capsules.format import text_of
@@ -20,6 +19,7 @@ __all__ = ["MASK", "ClientTape", "Piece", "joined", "mask_reply"]
 
 MASK = "****"
 
+_TLS_RECORD = b"\x16"
 _ECHO = re.compile(rb'(?m)^(500 Unknown command ").*(")(?=; try HELP)')
 
 Piece = str | dict[str, int]
@@ -27,6 +27,10 @@ Piece = str | dict[str, int]
 Octets as text, or ``{"filler": n}``: so many octets of a line that was too long, of which nothing is kept, its end included; with
 ``"open": 1`` the end never came.
 """
+
+
+Verbs = tuple[Mapping[str, Command], Mapping[str, Command]]
+"""Those that the server knows, and those that it knows behind SITE."""
 
 
 def mask_reply(octets: bytes) -> bytes:
@@ -49,35 +53,48 @@ class ClientTape:
         self._is_flooded = False
         self._expects_password = False
 
-    def take(self, data: bytes, verbs: Mapping[str, Command]) -> list[Piece]:
+    def take(self, data: bytes, verbs: Verbs) -> list[Piece]:
         """Octets have arrived: the lines that are whole now, in the pieces that they came in."""
         if self._is_flooded:
             return []
+        splitter = self._splitter
         if self._raw:
             self._cuts.append(len(self._raw))
+        elif not splitter.pending and (whole := splitter.whole_line(data)) is not None:
+            shown = self._shown(whole, verbs)
+            return [text_of(data) if shown is None else f"{shown}\r\n"]
         self._raw += data
-        self._splitter.feed(data)
+        splitter.feed(data)
         pieces: list[Piece] = []
+        said: list[str] = []  # the present piece, in parts: one text that grows line by line would be copied each time
+        start = 0
         while True:
-            before = self._splitter.pending
+            before = splitter.pending
             try:
-                line = self._splitter.next_line()
+                line = splitter.next_line()
             except Flood:
                 self._is_flooded = True
-                self._filler += len(self._raw)
-                self._raw = b""
+                self._filler += len(self._raw) - start
+                start = len(self._raw)
+                _finish(pieces, said)
                 self._take_filler(pieces, is_open=True)
-                return pieces
-            raw, cuts = self._cut(before - self._splitter.pending)
+                break
+            end = start + before - splitter.pending
             if isinstance(line, bytes):
-                self._add(pieces, raw, cuts, line, verbs)
+                self._add(pieces, said, start, end, line, verbs)
+                start = end
                 continue
-            self._filler += len(raw)
+            self._filler += end - start
+            start = end
             if line is None:
-                return pieces
+                break
+            _finish(pieces, said)
             self._take_filler(pieces)
+        self._raw, self._cuts = self._raw[start:], [cut - start for cut in self._cuts if cut > start] if start else self._cuts
+        _finish(pieces, said)
+        return pieces
 
-    def rest(self, verbs: Mapping[str, Command]) -> list[Piece]:
+    def rest(self, verbs: Verbs) -> list[Piece]:
         """There will be no more of this stream, or what is left is thrown away by the server, too: what there is of a last line."""
         raw, self._raw, self._cuts = self._raw, b"", []
         self._splitter.clear()
@@ -91,38 +108,36 @@ class ClientTape:
         self._take_filler(pieces, is_open=True)
         return pieces
 
-    def _cut(self, count: int) -> tuple[bytes, list[int]]:
-        raw, self._raw = self._raw[:count], self._raw[count:]
-        cuts = [cut for cut in self._cuts if cut < count]
-        self._cuts = [cut - count for cut in self._cuts if cut > count]
-        return raw, cuts
-
     def _take_filler(self, pieces: list[Piece], *, is_open: bool = False) -> None:
         if self._filler:
             pieces.append({"filler": self._filler} | ({"open": 1} if is_open else {}))
             self._filler = 0
 
-    def _add(self, pieces: list[Piece], raw: bytes, cuts: list[int], line: bytes, verbs: Mapping[str, Command]) -> None:
+    def _add(self, pieces: list[Piece], said: list[str], start: int, end: int, line: bytes, verbs: Verbs) -> None:
         shown = self._shown(line, verbs)
+        if shown is not None:
+            said.append(f"{shown}\r\n")
+            return
         # All lines but the first are whole in the last piece, as is the first one's end.
-        bounds = [0, *cuts, len(raw)] if shown is None else []
-        first, *more = [text_of(raw[start:end]) for start, end in pairwise(bounds)] or [f"{shown}\r\n"]
-        if pieces and isinstance(pieces[-1], str):
-            pieces[-1] += first
-        else:
-            pieces.append(first)
-        pieces += more
+        for cut in self._cuts if start == 0 else ():
+            if cut < end:
+                said.append(text_of(self._raw[start:cut]))
+                _finish(pieces, said)
+                start = cut
+        said.append(text_of(self._raw[start:end]))
 
-    def _shown(self, line: bytes, verbs: Mapping[str, Command]) -> str | None:
+    def _shown(self, line: bytes, verbs: Verbs) -> str | None:
         """
         What to show instead of a line, ``None`` if it may be shown as it came.
 
         Of what is no verb nothing is shown between USER and the login, and never more than the word that it begins with: nobody
-        knows what the rest is.
+        knows what the rest is. So too behind SITE, where other servers change passwords.
         """
         verb, argument = split_line(line)
-        command = verbs.get(verb)
+        command = verbs[0].get(verb)
         if command is not None:
+            if verb == "SITE" and argument:
+                return self._shown_of_site(argument, verbs[1])
             if not command.argument.is_secret:
                 self._expects_password |= verb == "USER"
                 return None
@@ -131,12 +146,35 @@ class ClientTape:
         if not line.strip(b" "):
             return None
         if self._expects_password or not verb:
-            return MASK
+            return _shape(line)
         return f"{verb} {MASK}" if argument else verb
+
+    def _shown_of_site(self, words: bytes, site_verbs: Mapping[str, Command]) -> str | None:
+        verb, argument = split_line(words)
+        command = site_verbs.get(verb)
+        if not words.strip(b" ") or (command is not None and not command.argument.is_secret):
+            return None
+        return " ".join(("SITE", verb or MASK, *([MASK] if argument else [])))
 
     def logged_in(self) -> None:
         """A login has succeeded: what is no verb is no password any more."""
         self._expects_password = False
+
+
+def _shape(line: bytes) -> str:
+    """What a line that is hidden shows all the same: that it is of another protocol, for the server treats such otherwise."""
+    if line == b"\0":
+        return "\0"
+    if line[:1] == _TLS_RECORD:
+        return f"\x16{MASK}"
+    return f"{MASK}:" if line.lstrip(b" ").partition(b" ")[0].endswith(b":") else MASK
+
+
+def _finish(pieces: list[Piece], said: list[str]) -> None:
+    """A piece is whole."""
+    if said:
+        pieces.append("".join(said))
+        said.clear()
 
 
 def joined(pieces: list[Piece]) -> Any:
