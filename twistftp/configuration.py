@@ -23,7 +23,7 @@ from twistftp.accounts.checkers import make_checkers
 from twistftp.accounts.user_book import load_users
 from twistftp.policy.rules import BadSetting
 from twistftp.policy.settings import Authentication, ServerSettings, SiteSettings, TLSSettings, describe_change
-from twistftp.roots import Place, directory_trouble, expand, root_trouble
+from twistftp.roots import Place, directory_trouble, expand, root_trouble, served_trouble
 from twistftp.structuring import Refused, Where, advice, first_fault, structure
 
 __all__ = ["OPTIONS", "ConfigurationError", "describe_change", "load", "read"]
@@ -86,7 +86,10 @@ def read(path: str | None, given: Mapping[Where, object] | None = None, place: P
     settings = source.structured(source.document())
     sites = tuple(source.checked(number, site, place) for number, site in enumerate(settings.sites))
     ports = settings.firewall_support.data_channel_port_range
+    served = [seen for site in sites for seen in (*site.user_isolation.seen(site.root), *(one.root for one in site.virtual_directory))]
     for number, site in enumerate(sites):
+        if site.logging.capture and (trouble := served_trouble(site.logging.capture, served, place)):
+            source.refuse(("site", number, "logging", "capture"), site.logging.capture, trouble)
         mapped = site.firewall_support.external_ports
         if mapped is not None and len(mapped) != len(ports):
             rule = f"must be as many ports as the passive ports {ports}" if len(ports) else "needs passive ports other than 0-0, and as many"

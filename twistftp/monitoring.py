@@ -15,8 +15,6 @@ from twisted.logger import Logger
 
 from twistftp.accesslog import CommandLog, TransferLog, open_access_log
 from twistftp.binding import CannotBind, where
-from twistftp.capsules.control import capturing
-from twistftp.capsules.recording import Recording
 from twistftp.control import CannotServe, ControlSocket
 from twistftp.logfile import CannotOpen, InThread
 from twistftp.places import usual_places
@@ -25,6 +23,7 @@ from twistftp.session.interpreter import ServerPI
 from twistftp.site import FTPSite
 
 if TYPE_CHECKING:
+    from twistftp.capsules.recording import Recording
     from twistftp.metrics import Latencies
 
 __all__ = ["Monitoring"]
@@ -55,7 +54,7 @@ class Monitoring:
         self._reactor, self._services, self._now, self._in_thread, self._owner = reactor, services, now, in_thread, owner
         self._logs: dict[FTPSite, tuple[tuple[str, str, str], CommandLog | TransferLog]] = {}  # with path, format and the site's name
         self._captures: dict[FTPSite, str] = {}  # the directory of each site's capsules
-        self._recordings: list[Recording] = []
+        self._recordings: dict[str, Recording] = {}  # those of each directory, whichever sites they are of
         self._metered: dict[FTPSite, Latencies] = {}
         self._socket: ControlSocket | None = None
         self._socket_wanted = ""
@@ -87,6 +86,7 @@ class Monitoring:
         running = self._running()
         for site in [site for site in self._logs if site not in running]:
             self._close_log(site)
+        self._captures = {site: directory for site, directory in self._captures.items() if site in running}
         for site in running:
             self._capture(site)
             try:
@@ -104,7 +104,7 @@ class Monitoring:
     def close(self) -> Deferred[Any]:
         """Close everything; what the logs hold is written."""
         closing: list[Deferred[Any]] = [self._close_log(site) for site in list(self._logs)]
-        closing += [recording.close() for recording in self._recordings]
+        closing += [recording.close() for recording in self._recordings.values()]
         if self._socket is not None:
             closing.append(maybeDeferred(self._socket.close))
         if self._port is not None:
@@ -159,11 +159,18 @@ class Monitoring:
         wanted = site.settings.logging.capture
         if wanted == self._captures.get(site, ""):
             return
+        try:
+            from twistftp.capsules.control import capturing  # those who capture nothing do without, as without metrics
+            from twistftp.capsules.recording import Recording
+        except ImportError:
+            self._log.error("capsules: cannot begin to capture behind a chroot; start the server with it")
+            return
         self._captures[site] = wanted
         site.begin = ServerPI
         if wanted:
-            self._recordings.append(Recording(self._reactor, wanted, self._in_thread, self._now))
-            site.begin = capturing(self._recordings[-1])
+            if wanted not in self._recordings:
+                self._recordings[wanted] = Recording(self._reactor, wanted, self._in_thread, self._now)
+            site.begin = capturing(self._recordings[wanted])
 
     def _meter(self) -> None:
         """Measure the latencies of all sites if metrics are asked for."""

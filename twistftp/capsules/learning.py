@@ -31,6 +31,7 @@ _NATURAL = (
 )
 _FIELDS = ("mode", "size", "modified", "links", "owner", "group", "unique", "perm", "target")
 _DEFAULTS = Entry("", 0, 0, 0.0)
+_ENTRIES = 4096  # of a session that are remembered, so that they are not noted twice
 
 
 def plain_entry(entry: Entry) -> dict[str, Any]:
@@ -83,14 +84,19 @@ class LearningStore:
         if self._capsule.is_over:
             return
         plain = plain_entry(entry)
-        if self._learnt.entries.get(path) != plain:
-            self._learnt.entries[path] = plain
+        entries = self._learnt.entries
+        if entries.get(path) != plain:
+            if len(entries) >= _ENTRIES:
+                entries.clear()  # what is noted once more does no harm
+            entries[path] = plain
             self._note({"tree": join(path), **self._later(path), **plain})
 
     def learn_content(self, path: Path, offset: int, data: bytes) -> None:
         """A file holds this. Of those that the session has changed a replay knows it."""
+        if self._capsule.is_over or not data or offset >= KEPT:
+            return
         piece, known = (offset, len(data)), self._learnt.contents.setdefault(path, set())
-        if data and offset < KEPT and piece not in known and not self._learnt.is_touched(path):
+        if piece not in known and not self._learnt.is_touched(path):
             known.add(piece)
             self._note({"tree": join(path), "at": offset, **packed(data[: KEPT - offset])})
 
@@ -100,7 +106,7 @@ class LearningStore:
     def _knowing(self, paths: tuple[Path, ...], then: Callable[[], Any]) -> Any:
         """What ``then`` gives, after the objects have been looked at that it is about: it may change them, or say less of them than there is."""
         waiting: list[Deferred[Any]] = []
-        for path in paths:
+        for path in () if self._capsule.is_over else paths:
             if path in self._learnt.entries:
                 continue
             try:
@@ -125,7 +131,8 @@ class LearningStore:
 
     def touch(self, *paths: Path) -> None:
         """The session has changed these."""
-        self._learnt.touched.update(paths)
+        if not self._capsule.is_over:
+            self._learnt.touched.update(paths)
 
     def asked(self, operation: str, path: Path, method: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
         """What ``method`` gives; a failure that the tree alone does not explain is noted."""
