@@ -66,7 +66,7 @@ class CaptureTests(Case):
         (self.base / "pub" / "a.txt").unlink()
         ended = self.replay(str(path), "--root", "pub")
         self.assertEqual(1, ended.returncode)
-        self.assertIn("now:  550 a.txt: No such file or directory.", ended.stdout)
+        self.assertIn("got:      550 a.txt: No such file or directory.", ended.stdout)
 
     def test_end(self) -> None:
         """The end of the server writes what waits; who is still there is told of."""

@@ -57,5 +57,16 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual('line 1: no header: it needs "capsule", the version of the form', self.refused(HEADER | {"capsule": "1"}))
         self.assertEqual("line 1: version 99 of the form; this twistftp reads up to 1", self.refused(HEADER | {"capsule": 99}))
         self.assertEqual("line 1: the header lacks peer, or it is of the wrong type", self.refused(HEADER | {"peer": 3}))
-        self.assertIn("line 2: no event: it needs t and one of client, server", self.refused(HEADER, {"t": 1}))
+        rule = "line 2: no event: it needs t, the seconds since the beginning, and one of client, server"
+        for event in ({"t": 1}, {"client": ""}, {"t": "1", "client": ""}, {"t": True, "client": ""}):
+            self.assertIn(rule, self.refused(HEADER, event))
+        for time in (float("nan"), float("inf"), -1, 1e300):
+            self.assertIn(rule, self.refused(HEADER, {"t": time, "client": ""}))
+        self.assertEqual("line 2: t cannot be 100000000: no session lasts so long", self.refused(HEADER, {"t": 10**8, "client": ""}))
+        self.assertEqual("line 3: server cannot be 5", self.refused(HEADER, {"t": 0, "client": ""}, {"t": 0, "server": 5}))
+        self.assertEqual("line 1: time cannot be 1e+300", self.refused(HEADER | {"time": 1e300}))
+        self.assertEqual("line 1: utc_offset cannot be 'x'", self.refused(HEADER | {"utc_offset": "x"}))
+        self.assertEqual("line 1: tree: size cannot be 'x'", self.refused(HEADER | {"tree": [{"tree": "/", "size": "x"}]}))
+        self.assertEqual("line 1: tree: no event of a tree: 5", self.refused(HEADER | {"tree": [5]}))
+        self.assertIn("line 2: no JSON", self.refused(HEADER, b"[" * 100_000))
         self.assertIn("line 3: no event", self.refused(HEADER, {"t": 1, "closed": "FIN"}, {"server": "x"}))

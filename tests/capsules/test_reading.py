@@ -23,7 +23,10 @@ class ReadingTests(SynchronousTestCase):
         """All its lines; one that is half written, because the server was killed, is left out."""
         path = self.place / "x"
         path.write_bytes(HEADER + line_of({"t": 1, "closed": "FIN"}) + b'{"t":2,"ser')
-        self.assertEqual([1], [event["t"] for event in read_capsule(str(path)).events])
+        capsule = read_capsule(str(path))
+        self.assertEqual(([1], True), ([event["t"] for event in capsule.events], capsule.is_broken_off))
+        path.write_bytes(HEADER + line_of({"t": 1, "closed": "FIN"}))
+        self.assertEqual("", read_capsule(str(path)).lack)
 
     def test_none(self) -> None:
         """What is no capsule is refused."""

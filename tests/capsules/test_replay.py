@@ -257,46 +257,67 @@ class DifferenceTests(PlayCase):
 
     def assert_differ(self, then: str, now: str, capsule: Capsule) -> None:
         found = self.difference(capsule)
-        self.assertEqual((then, now), (found.then, found.now))
+        self.assertEqual((then, now), (found.expected, found.got))
 
     def test_reply(self) -> None:
         """Another reply, with what came before it."""
         found = self.difference(self.changed("200 OK.", "200 Fine."))
-        self.assertEqual(("200 Fine.", "200 OK."), (found.then, found.now))
+        self.assertEqual(("200 Fine.", "200 OK."), (found.expected, found.got))
+        self.assertEqual(next(line for line, event in enumerate(self.capsule().events, 2) if "200 OK." in str(event)), found.line)
         self.assertEqual(("server: 226 Transfer complete (21 bytes).", "client: NOOP", "client: QUIT"), found.before[-3:])
 
     def test_no_reply(self) -> None:
         """A reply that does not come, and one too many."""
         capsule = self.capsule()
         events = [event for event in capsule.events if event.get("client") != "CWD pub\r\n"]
-        self.assertEqual('250 "/pub" is the current directory.', self.difference(Capsule(capsule.header, tuple(events))).then)
+        self.assertEqual('250 "/pub" is the current directory.', self.difference(Capsule(capsule.header, tuple(events))).expected)
         events = [event for event in capsule.events if not event.get("server", "").startswith("221")]
         self.assert_differ("no more replies", "221 Goodbye.", Capsule(capsule.header, tuple(events)))
-        events = [event for event in capsule.events if not str(event.get("client", "")).startswith("NOOP") and "closed" not in event]
+        events = [event for event in capsule.events if not str(event.get("client", "")).startswith("NOOP")]
         self.assert_differ("200 OK.", "no reply", Capsule(capsule.header, tuple(events)))
 
     def test_data(self) -> None:
         """Other octets over a data connection."""
         found = self.difference(self.changed("with space", "without"))
-        self.assertIn("NLST sends", found.then)
+        self.assertIn("NLST sends", found.expected)
         capsule = self.capsule()
         events = [dict(event) for event in capsule.events]
         for event in events:
             if "sent" in event:
                 event["sent"] = {**event["sent"], "octets": 99, "sha256": "0"}
-        self.assertEqual("NLST sends 99 octets", self.difference(Capsule(capsule.header, tuple(events))).then)
+        self.assertEqual("NLST sends 99 octets", self.difference(Capsule(capsule.header, tuple(events))).expected)
+        sent = next(event["sent"] for event in capsule.events if "sent" in event)
+        for event in events:
+            if "sent" in event:
+                event["sent"] = {**event["sent"], "octets": sent["octets"]}
+        self.assert_differ(
+            f"NLST sends {sent['octets']} octets of SHA-256 0",
+            f"NLST sends {sent['octets']} octets of SHA-256 {sent['sha256']}",
+            Capsule(capsule.header, tuple(events)),
+        )
 
     def test_data_connection(self) -> None:
         """One that nobody waits for now."""
         found = self.difference(self.changed('"data": 1', '"data": 7'))
-        self.assertEqual(("data connection 7", "the server waits for none"), (found.then, found.now))
+        self.assertEqual(("data connection 7", "the server waits for none"), (found.expected, found.got))
+
+    def test_broken_off(self) -> None:
+        """Wherever a capsule ends before the session did, what there is of it is the same, and it says that there was more."""
+        capsule = self.capsule()
+        for end in range(len(capsule.events)):
+            part = Capsule(capsule.header, capsule.events[:end])
+            self.assertIs(None, play(part)[1], end)
+            self.assertEqual("the session's end is not in it", part.lack)
+        self.assertEqual("", capsule.lack)
+        self.assertEqual("its last line is not whole", Capsule(capsule.header, capsule.events, is_broken_off=True).lack)
+        self.assertEqual("why", Capsule(capsule.header, ({"t": 0, "cut": "why"},), is_broken_off=True).lack)
 
     def test_end(self) -> None:
         """The other side closes."""
-        self.assertEqual("the server does", self.difference(self.changed("by the server", "FIN")).now)
+        self.assertEqual("the server does", self.difference(self.changed("by the server", "FIN")).got)
         capsule = self.capsule()
         events = [event for event in capsule.events if "QUIT" not in str(event) and "221" not in str(event) and "200 OK" not in str(event)]
-        self.assertEqual("the server closes the connection", self.difference(Capsule(capsule.header, tuple(events))).then)
+        self.assertEqual("the server closes the connection", self.difference(Capsule(capsule.header, tuple(events))).expected)
 
     def test_settings(self) -> None:
         """A site that is set up otherwise."""
@@ -312,7 +333,7 @@ class DifferenceTests(PlayCase):
         client.login()
         capsule = captured.capsule
         found = self.difference(Capsule({**capsule.header, "settings": {}}, capsule.events))
-        self.assertIn("234", found.then)
+        self.assertIn("234", found.expected)
         events = tuple(event for event in capsule.events if event.get("client") != "AUTH TLS\r\n" and "234" not in str(event))
         self.assert_differ("TLS begins", "the server stays in clear text", Capsule(capsule.header, events))
 
@@ -322,7 +343,7 @@ class DifferenceTests(PlayCase):
         store = PlayedStore(lambda: 0.0)
         store.plant(("pub",), {"mode": 0o40755})
         self.assertIs(None, play(capsule, store)[1])
-        self.assertEqual("550 pub: No such file or directory.", self.difference(capsule, PlayedStore(lambda: 0.0)).now)
+        self.assertEqual("550 pub: No such file or directory.", self.difference(capsule, PlayedStore(lambda: 0.0)).got)
 
     def test_unusable(self) -> None:
         """Events and settings of other forms are one line."""

@@ -38,12 +38,21 @@ class ReplayTests(SynchronousTestCase):
             "    client: USER anonymous",
             "    server: 331 Anonymous login ok; send your e-mail address as password.",
             "    client: PASS ****",
-            "  then: 230 Welcome.",
-            "  now:  230 Logged in.",
+            "  expected: 230 Welcome.",
+            "  got:      230 Logged in.",
         ]
         first, *rest = output.splitlines()
         self.assertEqual((1, expected), (status, rest))
-        self.assertRegex(first, f"^{path}: 2 replies are the same; the first difference, at 0\\.0\\d\\d s:$")
+        line = next(number for number, text in enumerate(CAPSULE.read_text().splitlines(), 1) if "Logged in." in text)
+        self.assertRegex(first, rf"^{path}:{line}: the first difference, at 0\.0\d\d s, after 2 replies that are the same:$")
+
+    def test_broken_off(self) -> None:
+        """A file of which the end is missing is played as far as it goes, and that is said; no line is more than one."""
+        whole = CAPSULE.read_text()
+        for kept, why in ((len(whole) - 20, "its last line is not whole"), (whole.rindex('{"t":'), "the session's end is not in it")):
+            status, output = self.run_command(self.written(whole[:kept]))
+            self.assertEqual((0, 1), (status, output.count("\n")))
+            self.assertRegex(output, rf"^same: \d+ replies, as far as the capsule goes: {why}\n$")
 
     def test_other_files(self) -> None:
         """``--root`` takes the files from a directory."""
@@ -56,7 +65,7 @@ class ReplayTests(SynchronousTestCase):
         self.assertEqual((0, "same: 10 replies\n"), self.run_command(str(CAPSULE), "--root", str(root)))
         (root / "file.txt").write_bytes(b"one\ntwo\nFOUR\n\n")
         status, output = self.run_command(str(CAPSULE), "--root", str(root))
-        self.assertIn("  then: RETR sends three\n  now:  RETR sends FOUR\n", output)
+        self.assertIn("  expected: RETR sends three\n  got:      RETR sends FOUR\n", output)
 
     def test_unusable(self) -> None:
         """One line, and exit status 1; no traceback."""

@@ -13,12 +13,16 @@ from typing import Any
 
 from attrs import frozen
 
+from twistftp.capsules.forms import fault, shown
+
 __all__ = ["VERSION", "BadCapsule", "Capsule", "line_of", "octets_of", "packed", "parse", "text_of", "unpacked"]
 
 VERSION = 1
 """Of this form. A reader refuses what is newer than it is; keys that it does not know it leaves alone."""
 
-_KINDS = ("client", "server", "data", "tls", "avatar", "tree", "refuses", "closed", "cut", "free")
+_LONGEST = 10_000_000.0  # seconds that a session lasts
+_LAST = 253402214400  # seconds from 1970 to the last day that a date can name
+_DAY = 86400
 
 
 class BadCapsule(ValueError):
@@ -27,10 +31,24 @@ class BadCapsule(ValueError):
 
 @frozen
 class Capsule:
-    """One session: its header and its events, each a dictionary with ``t``, seconds since the session's beginning."""
+    """
+    One session: its header and its events, each a dictionary with ``t``, seconds since the session's beginning. Event ``n`` is line
+    ``n + 2`` of the file. ``is_broken_off``: the file's last line is not whole and was left out.
+    """
 
     header: Mapping[str, Any]
     events: tuple[Mapping[str, Any], ...]
+    is_broken_off: bool = False
+
+    @property
+    def lack(self) -> str:
+        """Why there is no more, if the session went on; ``""`` if its end is here."""
+        cut = next((event["cut"] for event in self.events if "cut" in event), None)
+        if cut is not None:
+            return str(cut)
+        if self.is_broken_off:
+            return "its last line is not whole"
+        return "" if any("closed" in event for event in self.events) else "the session's end is not in it"
 
 
 def text_of(octets: bytes) -> str:
@@ -77,8 +95,10 @@ def parse(lines: Iterable[bytes]) -> Capsule:
         if header is None:
             header = _header(value)
             continue
-        if type(value.get("t")) not in (int, float) or not any(kind in value for kind in _KINDS):
-            raise BadCapsule(f"line {number}: no event: it needs t and one of {', '.join(_KINDS)}")
+        if wrong := fault(value):
+            raise BadCapsule(f"line {number}: {wrong}")
+        if value["t"] > _LONGEST:
+            raise BadCapsule(f"line {number}: t cannot be {value['t']}: no session lasts so long")
         events.append(value)
     if header is None:
         raise BadCapsule("it is empty")
@@ -88,7 +108,7 @@ def parse(lines: Iterable[bytes]) -> Capsule:
 def _object(line: bytes, number: int) -> Mapping[str, Any]:
     try:
         value = json.loads(line)
-    except ValueError as error:  # UnicodeDecodeError is one, too
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is one, too
         raise BadCapsule(f"line {number}: no JSON: {' '.join(str(error).split())}") from None
     if not isinstance(value, dict):
         raise BadCapsule(f"line {number}: no JSON object")
@@ -104,4 +124,11 @@ def _header(value: Mapping[str, Any]) -> Mapping[str, Any]:
     for key, kinds in (("time", (int, float)), ("peer", (str,)), ("local", (str,)), ("settings", (dict,))):
         if type(value.get(key)) not in kinds:
             raise BadCapsule(f"line 1: the header lacks {key}, or it is of the wrong type")
+    for key, least, largest in (("time", 0, _LAST), ("utc_offset", -_DAY, _DAY), ("session", 0, 1 << 53)):
+        if type(value.get(key, 0)) not in (int, float) or not least <= value.get(key, 0) <= largest:
+            raise BadCapsule(f"line 1: {key} cannot be {shown(value[key])}")
+    tree = value.get("tree", [])
+    for event in tree if isinstance(tree, list) else [tree]:
+        if wrong := fault({"t": 0, **event}) if isinstance(event, dict) and "tree" in event else f"no event of a tree: {shown(event)}":
+            raise BadCapsule(f"line 1: tree: {wrong}")
     return value

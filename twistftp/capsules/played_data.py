@@ -149,7 +149,7 @@ class PlayedConnection:
             return
         self._is_pumping = True
         try:
-            while not self._is_done and self._error is None and (self._is_ending or self.octets < self._limit):
+            while self._read is not None and not self._is_done and self._error is None and (self._is_ending or self.octets < self._limit):
                 given: Deferred[bytes] = maybeDeferred(self._read)
                 if not given.called:
                     given.addCallbacks(self._took_later, self._failed)

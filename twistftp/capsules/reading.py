@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+from attrs import evolve
+
 from twistftp.capsules.data import KEPT
 from twistftp.capsules.format import BadCapsule, Capsule, parse
 from twistftp.capsules.learning import plain_entry
@@ -29,9 +31,11 @@ def read_capsule(path: str) -> Capsule:
         content = file.read(_LARGEST + 1)
     if len(content) > _LARGEST:
         raise BadCapsule(f"it has more than {_LARGEST} octets, so it is no capsule")
-    lines = content.split(b"\n")
-    # A server that was killed leaves the last line half written.
-    return parse([*lines[:-1], *([lines[-1]] if lines[-1] and len(lines) == 1 else [])])
+    *lines, rest = content.split(b"\n")
+    if not lines:
+        return parse([rest] if rest else [])  # says what is wrong with it
+    # A server that was killed, or a disk that was full, leaves the last line half written.
+    return evolve(parse(lines), is_broken_off=bool(rest))
 
 
 def store_of(root: str, now: float) -> PlayedStore:

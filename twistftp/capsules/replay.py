@@ -11,13 +11,13 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import frozen
 from OpenSSL import SSL
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.python.failure import Failure
 
 from twistftp.capsules.comparing import Replies, code_of, is_digest, normal
 from twistftp.capsules.data import verdict_of
+from twistftp.capsules.difference import Difference, Otherwise, shortened, side_by_side
 from twistftp.capsules.format import BadCapsule, Capsule, octets_of, text_of, unpacked
 from twistftp.capsules.masking import mask_reply
 from twistftp.capsules.played_data import PlayedConnection, PlayedPort
@@ -31,7 +31,7 @@ from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.secure import SecureTransport
 from twistftp.wire.paths import resolve
 
-__all__ = ["Difference", "Replay", "play"]
+__all__ = ["Replay", "play"]
 
 PATIENCE = 5.0
 """Seconds of the capsule's time that an answer may be later than it was."""
@@ -39,25 +39,6 @@ PATIENCE = 5.0
 _CONTEXT = 6  # lines of the dialogue that are shown before a difference
 _LOGINS = {"230": True, "232": True, "530": False, "421": False, "451": None}
 _FILE = re.compile(r"^150 FILE: (.*)$")
-_SHOWN = 200  # characters of a line
-
-
-@frozen
-class Difference:
-    """The first thing that was otherwise: what the capsule says, what came instead, when, and what was said before."""
-
-    then: str
-    now: str
-    at: float
-    before: tuple[str, ...]
-
-
-class _Otherwise(Exception):
-    """Something is not as the capsule says: ``then``, and ``now``."""
-
-    def __init__(self, then: str, now: str) -> None:
-        super().__init__(then, now)
-        self.then, self.now = then, now
 
 
 def play(capsule: Capsule, store: PlayedStore | None = None) -> tuple[int, Difference | None]:
@@ -69,7 +50,7 @@ def play(capsule: Capsule, store: PlayedStore | None = None) -> tuple[int, Diffe
     """
     try:
         return Replay(capsule, store).run()
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, SSL.Error) as error:
         if isinstance(error, BadCapsule):
             raise
         raise BadCapsule(f"an event is not of the form: {type(error).__name__}: {' '.join(str(error).split())}") from error
@@ -84,7 +65,7 @@ class Replay:
             settings = site_settings(header["settings"])
         except Exception as error:  # whatever cattrs makes of it
             raise BadCapsule(f"the header's settings cannot be used: {' '.join(str(error).split())}") from None
-        self._events = capsule.events
+        self._events, self._is_whole = capsule.events, not capsule.lack
         self._clock = TurningClock()
         self._began = float(header["time"])
         self._is_given = store is not None
@@ -211,10 +192,11 @@ class Replay:
                 self._play(number, event)
                 if "cut" in event:
                     break
-            else:
+            if self._is_whole:
                 self._expect_no_more()
-        except _Otherwise as found:
-            return self._compared, Difference(_short(found.then), _short(found.now), float(event["t"]), tuple(self._lines))
+        except Otherwise as found:
+            expected, got = side_by_side(found.then, found.now, is_other=self._is_given)
+            return self._compared, Difference(expected, got, number + 2, float(event["t"]), tuple(self._lines))
         finally:
             self._lose(ConnectionDone())
         return self._compared, None
@@ -240,7 +222,7 @@ class Replay:
                 self._lines.append(f"client: ({piece['filler']} octets of a line that is too long)")
             else:
                 octets = octets_of(piece)
-                self._lines.extend(f"client: {_short(line)}" for line in piece.splitlines())
+                self._lines.extend(f"client: {shortened(line)}" for line in piece.splitlines())
             self._give(octets)
 
     def _compare(self, then: str) -> None:
@@ -255,24 +237,24 @@ class Replay:
         now = self._replies.popleft() if self._replies else ""
         is_same = normal(then, is_other=self._is_given) == normal(now, is_other=self._is_given)
         if not is_same and not (self._store.has_invented and is_digest(then) and is_digest(now)):
-            raise _Otherwise(then, now or "no reply")
+            raise Otherwise(then, now or "no reply")
         self._compared += 1
-        self._lines.append(f"server: {_short(now)}")
+        self._lines.append(f"server: {shortened(now)}")
 
     def _expect_no_more(self) -> None:
         self._settle()
         if self._replies:
-            raise _Otherwise("no more replies", self._replies[0])
+            raise Otherwise("no more replies", self._replies[0])
         if self._heard.rest:
-            raise _Otherwise("no more octets", self._heard.rest)
+            raise Otherwise("no more octets", self._heard.rest)
 
     def _play_data(self, number: int, event: Mapping[str, Any]) -> None:
         which = event["data"]
         port = self._ports.get(which)
         if port is None:
             if self._replies:  # the server has said why
-                raise _Otherwise(self._expected[self._compared], self._replies[0])
-            raise _Otherwise(f"data connection {which}", "the server waits for none")
+                raise Otherwise(self._expected[self._compared], self._replies[0])
+            raise Otherwise(f"data connection {which}", "the server waits for none")
         if "failed" in event:
             port.failed(verdict_of(event["failed"]))
         elif "opened" in event:
@@ -301,13 +283,16 @@ class Replay:
         found = text_of(bytes(made.head)).splitlines()
         for old, new in zip(kept, found, strict=False):
             if old != new:
-                raise _Otherwise(f"{verb} sends {old}", f"{verb} sends {new}")
-        raise _Otherwise(f"{verb} sends {then['octets']} octets", f"{verb} sends {made.octets} octets, or others")
+                raise Otherwise(f"{verb} sends {old}", f"{verb} sends {new}")
+        old, new = f"{then['octets']} octets", f"{made.octets} octets"
+        if old == new:
+            old, new = f"{old} of SHA-256 {then['sha256']}", f"{new} of SHA-256 {made.sha256}"
+        raise Otherwise(f"{verb} sends {old}", f"{verb} sends {new}")
 
     def _play_tls(self, number: int, step: str) -> None:
         if step == "begun":
             if not isinstance(self._transport.protocol, SecureTransport):
-                raise _Otherwise("TLS begins", "the server stays in clear text")
+                raise Otherwise("TLS begins", "the server stays in clear text")
             ahead = (event["tls"] for event in self._events[number + 1 :] if "tls" in event)
             if next(ahead, "") != "secured":
                 return
@@ -315,9 +300,9 @@ class Replay:
             try:
                 self._settle()
             except SSL.Error as error:
-                raise _Otherwise("TLS comes about", f"the handshake fails: {error}") from None
+                raise Otherwise("TLS comes about", f"the handshake fails: {error}") from None
             if not self._tls.is_secure:
-                raise _Otherwise("TLS comes about", "the handshake does not end")
+                raise Otherwise("TLS comes about", "the handshake does not end")
         elif step == "failed":
             self._lose(ConnectionLost())
         elif step == "left" and self._tls is not None:
@@ -328,9 +313,9 @@ class Replay:
     def _play_end(self, how: str) -> None:
         is_closed = self._transport.disconnecting
         if how == "by the server" and not is_closed:
-            raise _Otherwise("the server closes the connection", "it does not")
+            raise Otherwise("the server closes the connection", "it does not")
         if how != "by the server" and is_closed:
-            raise _Otherwise("the client closes the connection", "the server does")
+            raise Otherwise("the client closes the connection", "the server does")
         self._lose(ConnectionDone() if how != "reset" else ConnectionLost())
 
     def _lose(self, reason: Exception) -> None:
@@ -342,8 +327,3 @@ class Replay:
 def _replies_of(events: tuple[Mapping[str, Any], ...]) -> list[str]:
     parser = Replies()
     return [reply for event in events if "server" in event for reply in parser.feed(octets_of(event["server"]))]
-
-
-def _short(text: str) -> str:
-    text = text.replace("\n", " / ").encode("ascii", "backslashreplace").decode()
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -36,12 +36,13 @@ def replay(file: str, root: str | None) -> None:
         except OSError as error:
             click.echo(f"twistftp replay: {error.filename}: {(error.strerror or str(error)).lower()}", err=True)
             raise SystemExit(1) from None
+    lack = capsule.lack and f", as far as the capsule goes: {capsule.lack}"
     if difference is None:
-        click.echo(f"same: {count} replies")
+        click.echo(f"same: {count} {'reply' if count == 1 else 'replies'}{lack}")
         return
-    click.echo(f"{file}: {count} replies are the same; the first difference, at {difference.at:.3f} s:")
+    click.echo(f"{file}:{difference.line}: the first difference, at {difference.at:.3f} s, after {count} replies that are the same:")
     for line in difference.before:
         click.echo(f"    {line}")
-    click.echo(f"  then: {difference.then}")
-    click.echo(f"  now:  {difference.now}")
+    click.echo(f"  expected: {difference.expected}")
+    click.echo(f"  got:      {difference.got}")
     raise SystemExit(1)
