@@ -32,7 +32,7 @@ class AlteredTests(SynchronousTestCase):
     """:func:`play` of anything."""
 
     @given(st.data(), st.sampled_from(NAMES))
-    @settings(max_examples=150)
+    @settings(max_examples=100)
     def test_ends(self, data: Any, name: str) -> None:
         """Lines that are missing, doubled or in another order, and values of other kinds."""
         lines = list(FILES[name])

@@ -95,8 +95,15 @@ class ClientTapeTests(SynchronousTestCase):
 
     def test_other_protocols(self) -> None:
         """What the server knows other protocols by stays visible, or a replay would go on where the session ended."""
-        for line, shown in {b"\x16\x03\x01\x02": "\x16****", b"Host: example.org": "****:", b"\0": "\0", b"[x] y": "****"}.items():
-            self.assertEqual([f"{shown}\r\n"], self.take(line + b"\r\n"), line)
+        for line, shown in {
+            b"\x16\x03\x01\x02": "\x16****",
+            b"Host: example.org": "****:",
+            b"\0": "\0",
+            b"[x] y": "****",
+            b"get / HTTP/1.1": "GET ****",
+            b"get": "****",
+        }.items():
+            self.assertEqual([f"USER a\r\n{shown}\r\n"], self.take(b"USER a\r\n" + line + b"\r\n"), line)
 
     def test_many_pieces(self) -> None:
         """A line that comes octet by octet has as many pieces, and the next lines are in the last of them."""
@@ -139,6 +146,7 @@ class ReplyTests(SynchronousTestCase):
         """A reply to an unknown verb repeats it; it is not shown."""
         said = b'220 x\r\n500 Unknown command "SECRET"; try HELP.\r\n250 "500 Unknown" is here\r\n'
         self.assertEqual(said.replace(b"SECRET", b"****"), mask_reply(said))
+        self.assertEqual(b'500 Unknown command "SITE ****"; try SITE HELP.\r\n', mask_reply(b'500 Unknown command "SITE SECRET"; try SITE HELP.\r\n'))
         self.assertEqual(b'500 Unknown command "****"; try HELP.\r\n', mask_reply(b'500 Unknown command "a"; try "; try HELP.\r\n'))
 
     def test_joined(self) -> None:

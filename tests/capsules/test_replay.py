@@ -87,6 +87,28 @@ class SameTests(PlayCase):
                 captured.dialogue.wait(2)
         self.assert_same(captured)
 
+    STRANGE = st.one_of(
+        st.sampled_from([b"\x16\x03\x01\x02\0\x01", b"GET / HTTP/1.1\r\n", b"PROXY TCP4 1.2.3.4 1.2.3.4 1 2\r\n", b"\0\n", b"EHLO x\r\n", b"Host: x\r\n"]),
+        st.sampled_from([b"USER alice\r\n", b"PASS secret\r\n", b"pass\tsecret\n", b"SITE PSWD a b\r\n", b"SITE \xff\r\n", b"\xff\xf4\xff\xf2ABOR\r\n"]),
+        st.sampled_from([b"x" * 9000 + b"\r\n", b"\r\n", b"  \r\n", b"\xff\xfd\x01", b"\xff\xfa"]),
+        st.binary(min_size=1, max_size=20),
+    )
+
+    @given(st.lists(STRANGE, max_size=10), st.booleans())
+    @settings(max_examples=80)
+    def test_strangers(self, said: list[bytes], is_secure: bool) -> None:
+        """What comes to a port that the whole world can reach: other protocols, scans, noise."""
+        captured = self.begin(is_secure=is_secure)
+        client: Any = captured.client
+        if is_secure:
+            client.auth()
+        for octets in said:
+            if client.is_closing:
+                break
+            client.send(octets)
+            captured.dialogue.wait(2)
+        self.assert_same(captured)
+
     def test_count(self) -> None:
         """All replies are counted."""
         captured = self.log_in()

@@ -183,13 +183,17 @@ def visit(name: str, place: Path, port: int, modules: Path) -> str:
 
 
 def collected(place: Path, seen: set[Path]) -> list[Path]:
-    """The capsules that are new, when the last of them is complete."""
-    for _ in range(50):
+    """The capsules that are new, when all of them are complete and for a second no other has come: some clients have several sessions."""
+    found: dict[Path, int] = {}
+    quiet = 0
+    for _ in range(100):
         time.sleep(0.2)
-        new = sorted(set((place / "capsules").glob("*.jsonl")) - seen, key=lambda path: int(path.stem.rpartition("-")[2]))
-        if new and all('"closed"' in path.read_text() for path in new):
-            return new
-    return new
+        new = {path: path.stat().st_size for path in (place / "capsules").glob("*.jsonl") if path not in seen}
+        quiet = quiet + 1 if new == found and all('"closed"' in path.read_text() for path in new) else 0
+        found = new
+        if found and quiet >= 5:
+            break
+    return sorted(found, key=lambda path: int(path.stem.rpartition("-")[2]))
 
 
 def main(wanted: list[str]) -> int:

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from twistftp.capsules.format import text_of
 
-__all__ = ["OF_OTHER_FILES", "RULES", "Replies", "Rule", "code_of", "is_digest", "normal"]
+__all__ = ["OF_OTHER_FILES", "RULES", "Replies", "Rule", "code_of", "is_digest", "is_telnet", "normal"]
 
 
 @frozen
@@ -66,6 +66,11 @@ def normal(reply: str, *, is_other: bool = False) -> str:
         if reply.startswith(rule.codes):
             reply = rule.pattern.sub(rule.instead, reply)
     return reply
+
+
+def is_telnet(reply: str) -> bool:
+    """Whether this is no reply but the answer to a Telnet option."""
+    return reply.startswith("Telnet ")
 
 
 def is_digest(reply: str) -> bool:

@@ -72,8 +72,12 @@ def _passed(value: Any) -> bool:
     return _is(value, {"octets": _is_count, "sha256": _is_text}, _CONTENT)
 
 
+def _is_cause(value: Any) -> bool:
+    return isinstance(value, str) and value in Cause.__members__
+
+
 def _verdict(value: Any) -> bool:
-    return _is(value, {"cause": lambda cause: isinstance(cause, str) and cause in Cause.__members__}, _PARTICULARS) and value.keys() <= {"cause", *_PARTICULARS}
+    return _is(value, {"cause": _is_cause}, _PARTICULARS) and value.keys() <= {"cause", *_PARTICULARS}
 
 
 def _end(value: Any) -> bool:

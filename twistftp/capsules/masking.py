@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from twistftp.capsules.format import text_of
+from twistftp.session.dispatch import OTHER_PROTOCOLS
 from twistftp.wire.commands import Command, split_line
 from twistftp.wire.lines import Flood, LineSplitter
 
@@ -20,7 +21,7 @@ __all__ = ["MASK", "ClientTape", "Piece", "joined", "mask_reply"]
 MASK = "****"
 
 _TLS_RECORD = b"\x16"
-_ECHO = re.compile(rb'(?m)^(500 Unknown command ").*(")(?=; try HELP)')
+_ECHO = re.compile(rb'(?m)^(500 Unknown command "(?:SITE )?).*(")(?=; try (?:SITE )?HELP)')
 
 Piece = str | dict[str, int]
 """
@@ -61,7 +62,7 @@ class ClientTape:
         if self._raw:
             self._cuts.append(len(self._raw))
         elif not splitter.pending and (whole := splitter.whole_line(data)) is not None:
-            shown = self._shown(whole, verbs)
+            shown = self._shown(whole, verbs, data)
             return [text_of(data) if shown is None else f"{shown}\r\n"]
         self._raw += data
         splitter.feed(data)
@@ -73,10 +74,13 @@ class ClientTape:
             try:
                 line = splitter.next_line()
             except Flood:
-                self._is_flooded = True
-                self._filler += len(self._raw) - start
-                start = len(self._raw)
                 _finish(pieces, said)
+                if self._raw[:1] == _TLS_RECORD and not start:
+                    pieces.append("\x16")  # this the server looks at before all else
+                    start = 1
+                self._filler += len(self._raw) - start
+                self._is_flooded = self._filler > 0  # the server, too, says so only when something comes
+                start = len(self._raw)
                 self._take_filler(pieces, is_open=True)
                 break
             end = start + before - splitter.pending
@@ -103,7 +107,7 @@ class ClientTape:
             ending = LineSplitter(len(raw) + 1)
             ending.feed(raw + b"\n")
             line = ending.next_line()
-            shown = self._shown(line, verbs) if isinstance(line, bytes) else MASK  # it ends within a Telnet code
+            shown = self._shown(line, verbs, raw) if isinstance(line, bytes) else MASK  # it ends within a Telnet code
             pieces.append(text_of(raw) if shown is None else shown)
         self._take_filler(pieces, is_open=True)
         return pieces
@@ -114,7 +118,7 @@ class ClientTape:
             self._filler = 0
 
     def _add(self, pieces: list[Piece], said: list[str], start: int, end: int, line: bytes, verbs: Verbs) -> None:
-        shown = self._shown(line, verbs)
+        shown = self._shown(line, verbs, self._raw[start : start + 1])
         if shown is not None:
             said.append(f"{shown}\r\n")
             return
@@ -126,9 +130,9 @@ class ClientTape:
                 start = cut
         said.append(text_of(self._raw[start:end]))
 
-    def _shown(self, line: bytes, verbs: Verbs) -> str | None:
+    def _shown(self, line: bytes, verbs: Verbs, raw: bytes) -> str | None:
         """
-        What to show instead of a line, ``None`` if it may be shown as it came.
+        What to show instead of a line, ``None`` if it may be shown as it came; ``raw`` is how it came, or its beginning.
 
         Of what is no verb nothing is shown between USER and the login, and never more than the word that it begins with: nobody
         knows what the rest is. So too behind SITE, where other servers change passwords.
@@ -143,10 +147,10 @@ class ClientTape:
                 return None
             word = line.lstrip(b" ")[: len(verb)].decode("ascii")
             return f"{word} {MASK}" if argument else word
-        if not line.strip(b" "):
+        if line.strip(b" ") in (b"", b"\0"):
             return None
         if self._expects_password or not verb:
-            return _shape(line)
+            return _shape(line, verb if argument else "", raw)
         return f"{verb} {MASK}" if argument else verb
 
     def _shown_of_site(self, words: bytes, site_verbs: Mapping[str, Command]) -> str | None:
@@ -161,12 +165,12 @@ class ClientTape:
         self._expects_password = False
 
 
-def _shape(line: bytes) -> str:
+def _shape(line: bytes, verb: str, raw: bytes) -> str:
     """What a line that is hidden shows all the same: that it is of another protocol, for the server treats such otherwise."""
-    if line == b"\0":
-        return "\0"
-    if line[:1] == _TLS_RECORD:
+    if raw[:1] == _TLS_RECORD:
         return f"\x16{MASK}"
+    if verb in OTHER_PROTOCOLS or verb == "PROXY":
+        return f"{verb} {MASK}"
     return f"{MASK}:" if line.lstrip(b" ").partition(b" ")[0].endswith(b":") else MASK
 
 
