@@ -6,6 +6,7 @@ import ftplib
 import json
 import os
 import signal
+import ssl
 import stat
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from unittest import SkipTest
 
 from tests.support.twistd import environment, run
 from tests.test_monitoring import NOBODY, Case
+from twistftp.capsules.reading import read_capsule
+from twistftp.capsules.replay import play
 
 CONFIG = """
 [server]
@@ -78,6 +81,31 @@ class CaptureTests(Case):
         events = [json.loads(line) for line in path.read_text().splitlines()]
         self.assertEqual("421 The server is shutting down; try again later.\r\n", [event["server"] for event in events if "server" in event][-1])
 
+    def test_in_flight(self) -> None:
+        """A transfer under TLS that SIGTERM cuts off: its capsule has its end, nothing of the password, and replays."""
+        (self.base / "pub" / "large").write_bytes(bytes(32 << 20))
+        users = ("--auth", "memory:alice:hunter2hunter2")
+        with self.twistd("--root", "pub", "--capture", "capsules", "--self-signed", "--grace", "0.2", *users) as server:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            client = ftplib.FTP_TLS(context=context, timeout=20)
+            client.connect("127.0.0.1", server.port())
+            self.addCleanup(client.close)
+            client.login("alice", "hunter2hunter2")
+            client.prot_p()
+            client.voidcmd("TYPE I")
+            with client.transfercmd("RETR large") as connection:
+                connection.recv(1000)
+                server.signal(signal.SIGTERM)
+                server.wait_for("Server Shut Down")
+        (path,) = self.capsules(1)
+        text = path.read_text()
+        self.assertNotRegex(text, "(?i)hunter2|private key")
+        capsule = read_capsule(str(path))
+        self.assertEqual("", capsule.lack)
+        self.assertEqual(["CLOSING"], [event["ended"]["cause"] for event in capsule.events if "ended" in event])
+        self.assertIs(None, play(capsule)[1])
+
     def test_hangup(self) -> None:
         """SIGHUP turns it on and off, for sessions that begin then."""
         path = self.base / "ftp.toml"
@@ -91,6 +119,17 @@ class CaptureTests(Case):
                 server.wait_for(rf"logging\.capture of site 'twistftp': .* -> '.*{capture}'$")
                 self.visit(port)
                 self.assertEqual(count, len(self.capsules(count)))
+
+    def test_chroot(self) -> None:
+        """Behind ``--chroot`` the directory is one in there."""
+        if os.geteuid() != 0:
+            raise SkipTest("needs root")
+        os.chown(self.place, NOBODY, NOBODY)
+        before = ("--chroot", str(self.base), "--uid", str(NOBODY))
+        with self.twistd("--root", "/pub", "--capture", "/capsules", before=before) as server:
+            self.visit(server.port())
+            (path,) = self.capsules(1)
+        self.assertEqual(0, self.replay(str(path)).returncode)
 
     def test_other_user(self) -> None:
         """The serving user writes; one who may not is refused at the start (--uid)."""
@@ -110,6 +149,12 @@ class CaptureTests(Case):
         for value, rule in (("none", "no such directory; make it, for it is not made by itself"), ("pub/a.txt", "is not a directory")):
             ended = run("-n", "--pidfile=", "ftpsite", "--root", "pub", "--port", "0", "--capture", value, directory=self.base)
             self.assertEqual((1, f'twistd ftpsite: --capture "{value}": {rule}\n'), (ended.returncode, ended.stderr))
+        (self.base / "pub" / "capsules").mkdir()
+        ended = run("-n", "--pidfile=", "ftpsite", "--root", "pub", "--port", "0", "--capture", "pub/capsules", directory=self.base)
+        self.assertRegex(ended.stderr, r'^twistd ftpsite: --capture ".*/pub/capsules": lies in .*/pub, which is served: .*\n$')
+        self.place.chmod(0o777)
+        ended = run("-n", "--pidfile=", "ftpsite", "--root", "pub", "--port", "0", "--capture", "capsules", directory=self.base)
+        self.assertEqual((1, 1), (ended.returncode, ended.stderr.count("everybody may write there")))
         (self.base / "ftp.toml").write_text(CONFIG.format(capture="none"))
         ended = run("-n", "--pidfile=", "ftpsite", "--config", "ftp.toml", directory=self.base)
         self.assertIn('ftp.toml: [site.logging] capture = "none": no such directory', ended.stderr)

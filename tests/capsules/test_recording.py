@@ -92,6 +92,17 @@ class RecordingTests(SynchronousTestCase):
         self.assertEqual({'{"t":0.0,"cut":"the server ended"}', '{"t":0.25,"cut":"the server ended"}'}, {lines[-1] for lines in texts})
         self.assertEqual([], self.clock.getDelayedCalls())
 
+    def test_close_at_the_end(self) -> None:
+        """A session whose end is noted is not said to be cut off by the server's."""
+        recording = self.record()
+        capsule = recording.begin(1, HEADER)
+        capsule.note({"closed": "FIN"})
+        capsule.is_ending = True
+        self.successResultOf(recording.close())
+        capsule.end()
+        (path,) = self.directory.iterdir()
+        self.assertEqual(['{"capsule":1}', '{"t":0.0,"closed":"FIN"}'], path.read_text().splitlines())
+
     def test_limit(self) -> None:
         """A capsule that grows too large ends with a mark."""
         capsule = self.record(limit=200).begin(1, HEADER)

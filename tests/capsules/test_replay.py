@@ -10,12 +10,17 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.capsules.support import Captured, capture
 from tests.support.at_once import at_once
+from twistftp.capsules.comparing import FROM_OUTSIDE
 from twistftp.capsules.format import BadCapsule, Capsule
 from twistftp.capsules.replay import play
 from twistftp.capsules.tree import PlayedStore
+from twistftp.control import _FAREWELL
 from twistftp.policy.file_handling import FileHandling
 from twistftp.policy.filtering import RequestFiltering
+from twistftp.policy.logon_attempts import Block
 from twistftp.policy.settings import Limits, LogonAttempts
+from twistftp.session.logon_guard import _keep_out
+from twistftp.site import _SHUTTING_DOWN
 from twistftp.storage import digests
 from twistftp.storage.failures import DiskFull
 
@@ -109,6 +114,24 @@ class SameTests(PlayCase):
             client.send(octets)
             captured.dialogue.wait(2)
         self.assert_same(captured)
+
+    def test_ended_from_outside(self) -> None:
+        """What ends a session without its doing is done to the replay as well: a server that stops, an administrator."""
+        captured = self.log_in()
+        captured.dialogue.site.drain(10)
+        captured.client.hear()
+        self.assertEqual("by the server", captured.said("closed")[0])
+        self.assertEqual(5, self.assert_same(captured))
+        disconnected = self.log_in()
+        disconnected.client.pi.close(_FAREWELL)
+        disconnected.client.hear()
+        self.assertEqual(5, self.assert_same(disconnected))
+
+    def test_outside_texts(self) -> None:
+        """These replies are the server's own words."""
+        block = _keep_out(Block("192.0.2.9", 9.0, 4, 30.0), 5.0)
+        for reply, start in zip((_SHUTTING_DOWN, _FAREWELL, block), FROM_OUTSIDE, strict=True):
+            self.assertTrue(reply.octets.decode().startswith(start), start)
 
     def test_count(self) -> None:
         """All replies are counted."""

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from twistftp.capsules.format import text_of
 
-__all__ = ["OF_OTHER_FILES", "RULES", "Replies", "Rule", "code_of", "is_digest", "is_telnet", "normal"]
+__all__ = ["FROM_OUTSIDE", "OF_OTHER_FILES", "RULES", "Replies", "Rule", "code_of", "is_digest", "is_telnet", "normal"]
 
 
 @frozen
@@ -37,6 +37,7 @@ RULES = (
     Rule(("211",), re.compile(r"TLSv[\d.]+ [^;\s]+"), "TLS", "which ciphers there are is the library's affair"),
     Rule(("211",), re.compile(r"(?<=; data connections: )encrypted.*"), "encrypted", "a replay resumes no TLS sessions"),
     Rule(("421",), re.compile(r"(?<=Too many connections)[^;]*"), "", "the other sessions are not in the capsule"),
+    Rule(("421",), re.compile(r"(?<=try again in )\d+"), "N", "the other sessions are not in the capsule"),
     Rule(("214",), re.compile(r"(?s).*"), "help", "HELP grows with the verbs"),
 )
 """What legitimately differs."""
@@ -49,6 +50,13 @@ OF_OTHER_FILES = (
     Rule(("212", "213"), re.compile(r"\d+ [A-Z][a-z]{2} [ \d]\d  ?(\d\d:\d\d|\d{4}) "), "size and time ", "copies of files have other times"),
 )
 """What may differ, too, where the files are not those of the session but of a directory that is given."""
+
+FROM_OUTSIDE = (
+    "421 The server is shutting down;",
+    "421 Disconnected by the administrator.",
+    "421 Too many failed logins from your address;",
+)
+"""How replies begin that end a session for no reason of its own: what else went on at the server is not in the capsule."""
 
 # Answers to Telnet options stand before a reply, or between two.
 _TELNET = re.compile(rb"\xff[\xfb-\xfe](?s:.)")

@@ -116,6 +116,7 @@ class CapturedPI(ServerPI):
         by_server, is_clean = self._is_closing, reason.check(ConnectionDone) is not None
         how = "by the server" if by_server else "FIN" if is_clean else "reset"
         self.capsule.note({"closed": how})
+        self.capsule.is_ending = True  # the last session to go lets the server end, and all recordings, before this returns
         super().connectionLost(reason)
         self.capsule.end()
 

@@ -104,6 +104,8 @@ class CapsuleFile:
         self._is_made = False
         self.is_over = False
         """Whether nothing more is noted."""
+        self.is_ending = False
+        """Whether the session's end is noted; what comes after that belongs to it."""
         self._call: Any = None
         self._writing: Deferred[Any] | None = None
         self._began = recording.reactor.seconds()
@@ -139,7 +141,9 @@ class CapsuleFile:
 
     def close(self) -> Deferred[None]:
         """Write what waits, without a thread: the reactor may run none any more."""
-        self.cut("the server ended")
+        if not self.is_ending:
+            self.cut("the server ended")
+        self.is_over = True
         if self._call is not None:
             self._call.cancel()
             self._call = None

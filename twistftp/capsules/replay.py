@@ -15,7 +15,7 @@ from OpenSSL import SSL
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.python.failure import Failure
 
-from twistftp.capsules.comparing import Replies, code_of, is_digest, is_telnet, normal
+from twistftp.capsules.comparing import FROM_OUTSIDE, Replies, code_of, is_digest, is_telnet, normal
 from twistftp.capsules.data import verdict_of
 from twistftp.capsules.difference import Difference, Otherwise, shortened, side_by_side
 from twistftp.capsules.format import BadCapsule, Capsule, octets_of, text_of, unpacked
@@ -30,6 +30,7 @@ from twistftp.site import FTPSite
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.secure import SecureTransport
 from twistftp.wire.paths import resolve
+from twistftp.wire.replies import Reply
 
 __all__ = ["Replay", "play"]
 
@@ -235,6 +236,8 @@ class Replay:
             if not self._replies:
                 self._clock.until(self._clock.seconds() + 0.5)
                 self._settle()
+        if not self._replies and then.startswith(FROM_OUTSIDE):
+            self._control.close(Reply.of(421, then[4:], closes=True))
         if is_telnet(then) and self._is_masked and not (self._replies and is_telnet(self._replies[0])):
             return  # a line that is masked has lost its Telnet codes
         now = self._replies.popleft() if self._replies else ""
