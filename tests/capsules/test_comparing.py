@@ -47,7 +47,7 @@ class NormalTests(SynchronousTestCase):
             "211-S\n Control connection: TLSv1.2 B; data connections: encrypted, resuming",
         ),
         ("421 Too many connections from your address (limit 2); close", "421 Too many connections (limit 3); close"),
-        ("421 Too many failed logins from your address; try again in 3 seconds.", "421 Too many failed logins from your address; try again in 9 seconds."),
+        ("421 Too many failed logins; try again in 3 seconds.", "421 Too many failed logins; try again in 9 seconds."),
         ("214-Commands:\n A\n214 End", "214 Syntax: A - b"),
     )
     DIFFERENT = (

@@ -10,8 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.capsules.support import Captured, capture
 from tests.support.at_once import at_once
+from tests.support.tls import TLSClient, client_context
 from twistftp.capsules.comparing import FROM_OUTSIDE
 from twistftp.capsules.format import BadCapsule, Capsule
+from twistftp.capsules.reading import read_capsule
 from twistftp.capsules.replay import play
 from twistftp.capsules.tree import PlayedStore
 from twistftp.control import _FAREWELL
@@ -19,6 +21,7 @@ from twistftp.policy.file_handling import FileHandling
 from twistftp.policy.filtering import RequestFiltering
 from twistftp.policy.logon_attempts import Block
 from twistftp.policy.settings import Limits, LogonAttempts
+from twistftp.policy.settings import Messages as Texts
 from twistftp.session.logon_guard import _keep_out
 from twistftp.site import _SHUTTING_DOWN
 from twistftp.storage import digests
@@ -114,6 +117,29 @@ class SameTests(PlayCase):
             client.send(octets)
             captured.dialogue.wait(2)
         self.assert_same(captured)
+
+    def test_virtual_hosts(self) -> None:
+        """HOST and the server name of TLS lead to another site on the port; the capsule has its settings, too."""
+        for is_secure in (False, True):
+            captured = self.begin(is_secure=is_secure, name="one", host_name="one.example")
+            kind: Any = type(captured.dialogue)
+            other = kind(self, TREE, name="two", host_name="two.example", messages=Texts(greeting="This is two"))
+            captured.dialogue.site.hosts.add(other.site)
+            client: Any = captured.dialogue.another()
+            if is_secure:
+                context = client_context()
+                context.check_hostname = False
+                client.auth(TLSClient(context, name="two.example"))
+            self.assertEqual([504 if is_secure else 220, 220, 504], client.codes("HOST one.example", "HOST two.example", "HOST three.example"))
+            client.login("anonymous")
+            client.say("PWD", "REIN", "QUIT")
+            client.leave()
+            captured.recording.close()
+            capsule = read_capsule(str(max(captured.directory.iterdir(), key=lambda path: int(path.stem.rpartition("-")[2]))))
+            self.assertEqual("two", capsule.header["hosts"][0]["name"])
+            self.assertIn("This is two", str(capsule.events))
+            self.assertEqual("", capsule.lack)
+            self.assertIs(None, play(capsule)[1])
 
     def test_ended_from_outside(self) -> None:
         """What ends a session without its doing is done to the replay as well: a server that stops, an administrator."""

@@ -60,6 +60,7 @@ class CapturedPI(ServerPI):
         """There is a session, whose client connected to the address ``local``."""
         site = self.site
         now = site.now()
+        hosts = [plain_settings(other.settings) for other in site.hosts.sites if other is not site]
         self.capsule = self._recording.begin(
             self._identifier,
             {
@@ -71,6 +72,7 @@ class CapturedPI(ServerPI):
                 "peer": self.peer,
                 "local": local,
                 "settings": plain_settings(site.settings),
+                **({"hosts": hosts} if hosts else {}),
             },
         )
 
@@ -104,7 +106,8 @@ class CapturedPI(ServerPI):
     def _secured(self, then: Callable[[Any], object], connection: Any) -> None:
         then(connection)
         tls = self.session.tls
-        self.capsule.note({"tls": "secured", "with": tls.description if tls is not None else ""})
+        name = {"name": tls.server_name} if tls is not None and tls.server_name else {}
+        self.capsule.note({"tls": "secured", "with": tls.description if tls is not None else "", **name})
 
     def _not_secured(self, then: Callable[[str], object], reason: str) -> None:
         self.capsule.note({"tls": "failed", "why": reason})

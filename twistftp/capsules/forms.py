@@ -29,6 +29,10 @@ def _is_text(value: Any) -> bool:
         return False
 
 
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isprintable() and 0 < len(value) < 256
+
+
 def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and -_LARGEST < value < _LARGEST
 
@@ -105,7 +109,7 @@ _ENTRY: Mapping[str, Check] = {
 _FORMS: Mapping[str, tuple[Mapping[str, Check], Mapping[str, Check]]] = {
     "client": ({"client": _said}, {}),
     "server": ({"server": _is_text}, {}),
-    "tls": ({"tls": lambda value: value in ("begun", "secured", "failed", "left")}, {}),
+    "tls": ({"tls": lambda value: value in ("begun", "secured", "failed", "left")}, {"name": _is_name}),
     "data": (
         {"data": _is_count},
         {"opened": _is_flag, "private": _is_flag, "failed": _verdict, "ended": _end, "sent": _passed, "received": _passed, "moved": _is_count},

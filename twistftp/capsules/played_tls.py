@@ -14,11 +14,13 @@ _CHUNK = 1 << 16
 
 
 class ClientTLS:
-    """The client's side: octets of TLS in by :meth:`heard`, out by :meth:`output`."""
+    """The client's side: octets of TLS in by :meth:`heard`, out by :meth:`output`. ``name`` is that of the server (SNI), if it says one."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
         context = SSL.Context(SSL.TLS_CLIENT_METHOD)
         self._connection = SSL.Connection(context, None)
+        if name:
+            self._connection.set_tlsext_host_name(name.encode())
         self._connection.set_connect_state()
         self.is_secure = self.has_end = False
         self._go_on()

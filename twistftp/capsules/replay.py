@@ -62,10 +62,6 @@ class Replay:
 
     def __init__(self, capsule: Capsule, store: PlayedStore | None = None) -> None:
         header = capsule.header
-        try:
-            settings = site_settings(header["settings"])
-        except Exception as error:  # whatever cattrs makes of it
-            raise BadCapsule(f"the header's settings cannot be used: {' '.join(str(error).split())}") from None
         self._events, self._is_whole = capsule.events, not capsule.lack
         self._clock = TurningClock()
         self._began = float(header["time"])
@@ -85,15 +81,23 @@ class Replay:
         self._is_lost = self._is_masked = False
         self._start: tuple[str, ...] = ()
         pool = PlayedPool(Deadlines(self._clock), self._awaited, self._reply_ahead)
-        numbers = iter([int(header.get("session", 1))])
-        self._site = site = FTPSite(
-            settings, PlayedPortal(self._store, self._is_granted), pool=pool, reactor=self._clock, numbers=numbers  # type: ignore[arg-type]
-        )
+        self._site = self._site_of(header, header["settings"], pool)
+        for plain in header.get("hosts", ()):  # the other sites on its port
+            self._site.hosts.add(self._site_of(header, plain, pool))
+        self._transport = PlayedTransport(header["peer"], header["local"], self._take)
+
+    def _site_of(self, header: Mapping[str, Any], plain: Any, pool: PlayedPool) -> FTPSite:
+        try:
+            settings = site_settings(plain)
+        except Exception as error:  # whatever cattrs makes of it
+            raise BadCapsule(f"the header's settings cannot be used: {' '.join(str(error).split())}") from None
+        numbers, portal = iter([int(header.get("session", 1))]), PlayedPortal(self._store, self._is_granted)
+        site = FTPSite(settings, portal, pool=pool, reactor=self._clock, numbers=numbers)  # type: ignore[arg-type]
         site.now = self._now  # type: ignore[method-assign]
         site.utc_offset = lambda now: float(header.get("utc_offset", 0.0))  # type: ignore[method-assign]
         site.messages = Messages(settings)
         site.begin = self._begin
-        self._transport = PlayedTransport(header["peer"], header["local"], self._take)
+        return site
 
     def _now(self) -> float:
         return self._began + float(self._clock.seconds())
@@ -299,10 +303,10 @@ class Replay:
         if step == "begun":
             if not isinstance(self._transport.protocol, SecureTransport):
                 raise Otherwise("TLS begins", "the server stays in clear text")
-            ahead = (event["tls"] for event in self._events[number + 1 :] if "tls" in event)
-            if next(ahead, "") != "secured":
+            secured = next((event for event in self._events[number + 1 :] if "tls" in event), {})
+            if secured.get("tls") != "secured":
                 return
-            self._tls = ClientTLS()  # not later: a server of implicit TLS holds its first reply back until it can be read
+            self._tls = ClientTLS(secured.get("name", ""))  # not later: a server of implicit TLS holds its first reply back until it can be read
             try:
                 self._settle()
             except SSL.Error as error:
