@@ -20,7 +20,10 @@ def replay(file: str, root: str | None) -> None:
     """
     Play a session that "twistd ftpsite --capture DIR" has written to FILE, in memory, and show the first difference.
 
-    Exit status 0: all replies are the same; 1: one is not, or FILE cannot be used.
+    The site is one with the settings and files of the session; nothing is read but FILE (and DIR), nothing is written. What differs by
+    its nature, such as passive ports, is passed over. Shown are the line of FILE, what was said before it, what was expected and what came.
+
+    Exit status 0: all replies and octets are the same, as far as FILE goes; 1: something is not, or FILE cannot be used; 2: usage.
     """
     from twistftp.capsules.format import BadCapsule
     from twistftp.capsules.reading import read_capsule, store_of
