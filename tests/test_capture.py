@@ -11,12 +11,20 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from unittest import SkipTest
+from unittest.mock import Mock
 
+from twisted.internet.task import Clock
+
+from tests.support.at_once import at_once
 from tests.support.twistd import environment, run
 from tests.test_monitoring import NOBODY, Case
 from twistftp.capsules.reading import read_capsule
 from twistftp.capsules.replay import play
+from twistftp.monitoring import Monitoring
+from twistftp.policy.settings import Logging
+from twistftp.session.interpreter import ServerPI
 
 CONFIG = """
 [server]
@@ -143,6 +151,27 @@ class CaptureTests(Case):
         with self.twistd("--root", "pub", "--capture", "capsules", before=before) as server:
             self.visit(server.port())
             self.assertEqual(NOBODY, self.capsules(1)[0].stat().st_uid)
+
+    def test_off(self) -> None:
+        """A server that captures nothing does not even load what would do it."""
+        code = "import sys, twistftp.service, twistftp.monitoring, twistftp.options; print([name for name in sys.modules if 'capsules' in name])"
+        ended = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=30, check=True)
+        self.assertEqual("[]\n", ended.stdout)
+
+    def test_sites_share_a_directory(self) -> None:
+        """Sites with the same directory have its room in common; each is turned off by itself."""
+        sites: list[Any] = [Mock() for _ in range(2)]
+        monitoring = Monitoring(Clock(), None, lambda: [Mock(site=site) for site in sites], lambda: 0.0, at_once)
+        for site in sites:
+            site.settings.logging = Logging(capture=str(self.place))
+            monitoring._capture(site)
+            self.assertIsNot(ServerPI, site.begin)
+        self.assertEqual([str(self.place)], list(monitoring._recordings))
+        began = sites[1].begin
+        sites[0].settings.logging = Logging()
+        for site in sites:
+            monitoring._capture(site)
+        self.assertEqual([ServerPI, began], [site.begin for site in sites])
 
     def test_unusable(self) -> None:
         """A directory that is none stops the start, in one line that names the option, the value and the rule."""
