@@ -17,6 +17,7 @@ from tests.support.at_once import at_once, now
 from tests.support.trees import Link, open_descriptors, plant
 from twistftp.storage import listing as listing_module
 from twistftp.storage import listing_cache as module
+from twistftp.storage import mounts
 from twistftp.storage.confinement import Confinement
 from twistftp.storage.inotify import Watches, is_local
 from twistftp.storage.listing import LocalListing
@@ -354,7 +355,7 @@ class BoundsTests(Cases):
         self.cache = Counting(octets=len(self.anew(form, "dir0")) * 3)
         self.addCleanup(self.cache.clear)
         listings = [self.listing(f"dir{number}") for number in range(8)]
-        while any([now(listing.next_lines(form)) for listing in listings]):
+        while any(list(map(now, [listing.next_lines(form) for listing in listings]))):
             self.cache.check()
         self.cache.check()
 
@@ -366,7 +367,7 @@ class BoundsTests(Cases):
         before = open_descriptors()
         for number in range(9):
             self.kept(b"", f"dir{number}")
-        self.assertEqual((3, 1), (self.cache.watched, open_descriptors() - before))
+        self.assertEqual((3, 2), (self.cache.watched, open_descriptors() - before))  # the watches and the mount table
         assert self.cache._watches is not None
         with open(f"/proc/self/fdinfo/{self.cache._watches._descriptor}") as info:
             self.assertEqual(3, sum(line.startswith("inotify ") for line in info))
@@ -408,7 +409,7 @@ class BoundsTests(Cases):
 
     def test_file_systems_that_change_elsewhere(self) -> None:
         """Of those that others change nothing is kept."""
-        self.patch(module, "is_local", lambda descriptor: False)
+        self.patch(mounts, "is_local", lambda descriptor: False)
         self.assertEqual(([False] * 3, 0), ([self.kept(UnixForm(0)) for _ in range(3)], self.cache.watched))
 
     def test_overflow(self) -> None:
@@ -445,8 +446,8 @@ class Machine(RuleBasedStateMachine):
     """
     Two directories in which everything happens, listed in all ways in between; some listings stay half read for a while.
 
-    The model is a listing that keeps nothing. In half of the runs all is listed after every step, so that each meets what was kept before it. What the system does not tell of (a file of one name gets another in another directory) is
-    followed by ``LIFE`` seconds.
+    The model is a listing that keeps nothing. In half of the runs all is listed after every step, so that each meets what was kept before it. What
+    the system does not tell of (a file of one name gets another in another directory) is followed by ``LIFE`` seconds.
     """
 
     hits = 0

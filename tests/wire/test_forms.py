@@ -16,7 +16,8 @@ from twistftp.wire.unix_form import UnixForm
 
 SECONDS = st.integers(-(10**10), 10**12)
 NAME = st.text(st.characters(blacklist_characters="/\r\n\0", blacklist_categories=("Cs",)), min_size=1, max_size=9)
-MODES = st.sampled_from((stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK, stat.S_IFIFO)).flatmap(lambda kind: st.integers(0, 0o7777).map(lambda bits: kind | bits))
+KINDS = st.sampled_from((stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK, stat.S_IFIFO))
+MODES = KINDS.flatmap(lambda kind: st.integers(0, 0o7777).map(lambda bits: kind | bits))
 ENTRIES = st.builds(
     lambda name, mode, size, modified, perm: Entry(name, mode, size, modified, unique="a1", perm=perm),
     *(NAME, MODES, st.integers(0, 1 << 62), SECONDS, st.text("acdefmprlw", max_size=5)),

@@ -22,7 +22,7 @@ _MASK = _MODIFY | _ATTRIB | _CLOSE_WRITE | _MOVED | _CREATE | _DELETE | _ONLYDIR
 _OVERFLOW = 0x4000
 
 _EVENT = struct.Struct("iIII")  # struct inotify_event: watch, mask, cookie, length of the name behind it
-_ROOM = 64 * 1024  # octets of events read at a time
+_ROOM = 4096  # octets of events read at a time; one has 272 at most
 
 # statfs(2)'s numbers of file systems all of whose changes are made by this system, so that it can tell of them. On others (NFS, FUSE, proc) things
 # happen elsewhere.

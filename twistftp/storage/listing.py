@@ -81,7 +81,7 @@ class LocalListing(Held):
         return self._next(self._renderer.add_entries)
 
     def next_lines(self, form: Form) -> bytes | Deferred[bytes]:
-        """As in ``ILongListing``: up to 256 lines, or as many octets as are at hand."""
+        """As in ``ILongListing``: the lines of up to 256 objects, or as many octets as are at hand."""
         if self._is_closed:
             return b""
         if self._names is None and self._rest is None and self._pieces is None:
@@ -118,7 +118,7 @@ class LocalListing(Held):
             raise from_os_error(error) from error
         # Readers with the same rights share theirs.
         key: Hashable = (form.key, id(self._rights)) if form.shows_rights else form.key
-        pieces = self._cache.find(status, key, form.now)
+        pieces = self._cache.find(descriptor, status, key, form.now)
         if pieces is not None:
             self._pieces = iter(pieces)
         else:
@@ -143,15 +143,15 @@ class LocalListing(Held):
         return b"".join(found)
 
     def _made(self, lines: list[bytes], form: Form) -> bytes:
-        recording, others = self._recording, self._renderer.others
+        recording, others, data = self._recording, self._renderer.others, b"".join(lines)
         if recording is not None:
             if not lines:
                 self._recording = None
                 recording.finish(form)
-            elif not recording.add(lines, others):
+            elif not recording.add(data, lines, others):
                 self._recording = None
         others.clear()
-        return b"".join(lines)
+        return data
 
     # Lines and entries that are made
 
@@ -215,12 +215,13 @@ class LocalListing(Held):
 
     def _make_batch(self, add: Callable[[list[bytes], list[Any]], None]) -> list[Any]:
         batch: list[Any] = []
-        began = perf_counter()
+        count, began = 0, perf_counter()
         all_names = self._names or iter(())
-        while len(batch) < _BATCH:
+        while count < _BATCH or not batch:  # an empty one would be the end
             names = list(islice(all_names, _STEP))
             if not names:
                 break
+            count += len(names)
             add(names, batch)
             if perf_counter() - began > _PATIENCE:
                 self._is_slow = True
@@ -231,7 +232,7 @@ class LocalListing(Held):
 
 def _behind(lines: bytes, prefix: bytes) -> bytes:
     """Lines, each with ``prefix`` in front: no name holds a line's end."""
-    return prefix + lines[:-2].replace(b"\r\n", b"\r\n" + prefix) + b"\r\n" if lines else b""
+    return b"%s%s\n" % (prefix, lines[:-1].replace(b"\n", b"\n" + prefix)) if lines else b""  # LF alone: several times as fast as CR LF
 
 
 def _sorted_octets(names: list[Any]) -> list[bytes]:

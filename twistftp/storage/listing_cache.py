@@ -5,9 +5,9 @@ Not here: how a listing is made (``listing``), the system calls that tell of cha
 
 A text is the same for all who may list a directory: it depends on the directory and on the form alone. Rights are asked before, as ever. What the
 system tells of is seen by the next listing, without exception. It does not tell a directory of all that is in it: subdirectories, symbolic links and
-files with several names are therefore never kept, only their places. Of the rest, what changes without a word (a file that is given another name
-elsewhere and changed under that, one that a program changes through its memory or by Linux's asynchronous I/O while it holds it open) is seen
-after ``LIFE`` at the latest, since no text lives longer.
+files with several names are therefore never kept, only their places, and nothing is kept of directories that it may not tell all of (``mounts``).
+Of the rest, what changes without a word (a file that is given another name elsewhere and changed under that, one that a program changes through its
+memory or by Linux's asynchronous I/O while it holds it open) is seen after ``LIFE`` at the latest, since no text lives longer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from time import monotonic
 
-from twistftp.storage.inotify import Watches, is_local
+from twistftp.storage.inotify import Watches
+from twistftp.storage.mounts import Mounts
 from twistftp.wire.forms import Form
 
 __all__ = ["LIFE", "SHARED", "ListingCache", "Piece", "Recording"]
@@ -85,15 +86,18 @@ class Recording:
         """Whether it may still become a text."""
         return self._directory.is_unchanged and self._directory.recordings.get(self._key) is self
 
-    def add(self, lines: list[bytes], others: Sequence[tuple[int, int, bytes]]) -> bool:
+    def add(self, data: bytes, lines: list[bytes], others: Sequence[tuple[int, int, bytes]]) -> bool:
         """
-        The next lines. Whether more of them are wanted.
+        The next lines, as a whole and one by one. Whether more of them are wanted.
 
         :param others: which of them must not be kept: the first, the one behind the last, and the name of the object, in order.
         """
         if not self.is_wanted:
             return False
         before, start = self.octets, 0
+        if not others:
+            self._add_lines(data)
+            start = len(lines)
         for first, behind, name in others:
             if first > start:
                 self._add_lines(b"".join(lines[start:first]))
@@ -154,25 +158,25 @@ class ListingCache:
         self._most_directories = directories
         self._small = small
         self._watches: Watches | None = None
+        self._mounts: Mounts | None = None
         self._not_before = 0.0
         self._directories: OrderedDict[_Place, _Watched] = OrderedDict()  # the one used last at the end
         self._places: dict[int, _Place] = {}  # by the number of the watch
 
-    def find(self, status: os.stat_result, key: Hashable, now: float) -> Sequence[Piece] | None:
+    def find(self, descriptor: int, status: os.stat_result, key: Hashable, now: float) -> Sequence[Piece] | None:
         """
         A text that says what a listing would say that begins now.
 
-        :param status: of the directory.
+        :param descriptor: of the directory.
+        :param status: its own.
         :param key: of the form, and of what else lines depend on.
         :param now: as the form has it.
         """
-        if not self._directories:
-            return None
         self._take_note()
         place = status.st_dev, status.st_ino
         known = self._directories.get(place)
         text = known.texts.get(key) if known is not None else None
-        if known is None or text is None:
+        if known is None or text is None or self._mounts is None or not self._mounts.tell_all(descriptor, status.st_dev):
             return None
         if monotonic() - text.began > LIFE:
             self._forget_text(known, key)
@@ -184,18 +188,21 @@ class ListingCache:
         """
         Watch a directory that is going to be listed; ``None``: it cannot be watched or is not worth it, or somebody else is at it.
 
-        :param descriptor: of the directory, of which no name has been read.
+        :param descriptor: of the directory, of which no name has been read, and for which :meth:`find` has found nothing just now.
         """
         now = monotonic()
-        if status.st_size <= self._small or now < self._not_before or not is_local(descriptor):
+        if status.st_size <= self._small or not self._most_octets or now < self._not_before:
             return None
-        self._take_note()
         place = status.st_dev, status.st_ino
-        known = self._directories.get(place)
-        if known is None:
-            known = self._watch(descriptor, place, now)
-            if known is None:
+        try:
+            if self._watches is None or self._mounts is None:
+                self._watches, self._mounts = Watches(), Mounts()
+            if not self._mounts.tell_all(descriptor, status.st_dev):
                 return None
+            known = self._directories.get(place) or self._watch(self._watches.watch(descriptor), place)
+        except OSError:  # no watch left, no /proc, no right: then nothing is kept, and listings are what they always are
+            self._not_before = now + _ASIDE
+            return None
         other = known.recordings.get(key)
         if other is not None:
             if now - other.began <= LIFE:
@@ -204,14 +211,7 @@ class ListingCache:
         recording = known.recordings[key] = Recording(self, known, key, now)
         return recording
 
-    def _watch(self, descriptor: int, place: _Place, now: float) -> _Watched | None:
-        try:
-            if self._watches is None:
-                self._watches = Watches()
-            watch = self._watches.watch(descriptor)
-        except OSError:  # none left, no /proc, no right: then nothing is kept, and listings are what they always are
-            self._not_before = now + _ASIDE
-            return None
+    def _watch(self, watch: int, place: _Place) -> _Watched:
         if watch in self._places:  # the same directory under another device's number
             self._drop(self._places[watch], is_watched=False)
         if len(self._directories) >= self._most_directories:
@@ -222,10 +222,10 @@ class ListingCache:
 
     def _take_note(self) -> None:
         """Drop what has changed. What has changed before this is called is known after it."""
-        if self._watches is None:
+        if self._watches is None or self._mounts is None:
             return
-        ended = self._watches.ended()
-        if ended is None:  # the system had more to tell than it remembers
+        ended = None if self._mounts.have_changed() else self._watches.ended()
+        if ended is None:  # something was mounted, or the system had more to tell than it remembers
             self.clear()
             return
         for watch in ended:
@@ -285,9 +285,15 @@ class ListingCache:
         self._directories.clear()
         self._places.clear()
         self.octets = 0
-        if self._watches is not None:
-            self._watches.close()
-            self._watches = None
+        for held in (self._watches, self._mounts):
+            if held is not None:
+                held.close()
+        self._watches = self._mounts = None
+
+    def limit(self, octets: int) -> None:
+        """Keep at most so many octets from now on; 0: nothing."""
+        self.clear()
+        self._most_octets = octets
 
 
 SHARED = ListingCache()

@@ -36,6 +36,17 @@ class _Heads(dict[tuple[int, int, str, str], bytes]):
         return head
 
 
+class _Files(dict[tuple[int, int], bytes]):
+    """Whole lines of files that have one name and are ``OWNER``'s, by ``(mode, links)``, with room for size, date and name; of all else ``b""``."""
+
+    def __missing__(self, key: tuple[int, int]) -> bytes:
+        if len(self) >= _MOST:
+            self.clear()
+        mode, links = key
+        line = self[key] = _heads[mode, links, OWNER, OWNER] + b"%8d %s %s\r\n" if links == 1 and mode & KIND == stat.S_IFREG else b""
+        return line
+
+
 class _Dates(dict[float, bytes]):
     """The date columns, by the second of modification, as any time from ``since`` until before ``until`` shows them, ``now`` among them."""
 
@@ -57,21 +68,21 @@ class _Dates(dict[float, bytes]):
         return shown
 
 
-_heads = _Heads()  # the same for all listings
+_heads, _files = _Heads(), _Files()  # the same for all listings
 
 
 class UnixForm(Form):
     """
     The form of LIST at one time: ``now`` decides between ``HH:MM`` and the year, ``offset`` are seconds to add for local time.
 
-    ``heads`` and ``dates`` are for those who have bare ``stat`` values by the thousand; :meth:`lines` shows how to use them.
+    ``heads``, ``files`` and ``dates`` are for those who have bare ``stat`` values by the thousand; :meth:`lines` shows how to use them.
     """
 
-    __slots__ = ("dates", "heads")
+    __slots__ = ("dates", "files", "heads")
 
     def __init__(self, now: float, offset: float = 0) -> None:
         super().__init__(("unix", offset), now)
-        self.heads = _heads
+        self.heads, self.files = _heads, _files
         self.dates = _Dates(now, offset)
 
     def span(self) -> tuple[float, float]:
