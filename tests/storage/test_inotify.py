@@ -83,6 +83,37 @@ class WatchesTests(Cases):
             self.assertTrue(self.told_of(lambda: file.write(b"more")))
             self.assertTrue(self.told_of(file.close))
 
+    def test_ways_to_write(self) -> None:
+        """However octets get into an open file or its values change: each is told, that of an upload which gets its name later, too."""
+        file, other = os.open(self.at("d", "f"), os.O_RDWR), os.open(self.at("elsewhere", "g"), os.O_RDWR)
+        reading, writing = os.pipe()
+        for descriptor in (file, other, reading, writing):
+            self.addCleanup(os.close, descriptor)
+        os.write(writing, b"through a pipe")
+        os.write(other, b"from a file")
+        changes: list[Callable[[], object]] = [
+            lambda: os.splice(reading, file, 14, offset_dst=0),
+            lambda: os.sendfile(file, other, 0, 5),
+            lambda: os.pwrite(file, b"x", 50),
+            lambda: os.posix_fallocate(file, 0, 5000),
+            lambda: os.ftruncate(file, 3),
+            lambda: os.fchmod(file, 0o600),
+            lambda: os.utime(file, (0, 0)),
+        ]
+        try:
+            nameless = os.open(self.at("d"), os.O_TMPFILE | os.O_WRONLY)
+        except OSError:  # not all file systems can
+            pass
+        else:
+            self.addCleanup(os.close, nameless)
+            new = self.at("d", "new")
+            changes += [
+                lambda: os.link(f"/proc/self/fd/{nameless}", new, src_dir_fd=file, follow_symlinks=True),
+                lambda: os.write(nameless, b"more"),
+            ]
+        for number, change in enumerate(changes):
+            self.assertTrue(self.told_of(change), number)
+
     def test_renamed_directory(self) -> None:
         """What is watched is the directory that is open, whatever it is called by then."""
         os.rename(self.at("d"), self.at("e"))

@@ -15,14 +15,21 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.support.at_once import at_once, now
 from tests.support.trees import Link, open_descriptors, plant
+from twistftp.policy.authorization import Rule, rules_of
+from twistftp.policy.filtering import RequestFiltering
 from twistftp.storage import listing as listing_module
 from twistftp.storage import listing_cache as module
 from twistftp.storage import mounts
 from twistftp.storage.confinement import Confinement
+from twistftp.storage.failures import StorageError
+from twistftp.storage.filesystem import FilesystemShell
 from twistftp.storage.inotify import Watches, is_local
+from twistftp.storage.interfaces import ILongListing
 from twistftp.storage.listing import LocalListing
-from twistftp.storage.listing_cache import LIFE, ListingCache
+from twistftp.storage.listing_cache import LIFE, SHARED, ListingCache
+from twistftp.storage.restricted import RestrictedStore
 from twistftp.wire.entries import ALL_FACTS, DEFAULT_FACTS
+from twistftp.wire.forms import NAMES as NAMES_FORM
 from twistftp.wire.forms import DosForm, FactsForm, Form
 from twistftp.wire.timeval import RECENT
 from twistftp.wire.unix_form import UnixForm
@@ -52,6 +59,7 @@ class Counting(ListingCache):
         """What the system says when too much has happened."""
         assert self._watches is not None
         self._watches = Forgetful(self._watches)  # type: ignore[assignment]
+        self._poll = self._watches
 
     def check(self) -> None:
         """The counts are those of what there is."""
@@ -64,7 +72,7 @@ class Counting(ListingCache):
             for text in known.texts.values():
                 assert text.octets >= sum(len(piece) if isinstance(piece, bytes) else sum(map(len, piece)) for piece in text.pieces)
             counted += own
-        assert self.octets == counted <= self._most_octets, (self.octets, counted)
+        assert self.octets == counted <= self.most_octets, (self.octets, counted)
         assert len(self._places) == len(self._directories) <= self._most_directories
 
 
@@ -72,7 +80,10 @@ class Forgetful:
     """Watches that have forgotten what there was to tell."""
 
     def __init__(self, watches: Watches) -> None:
-        self.close = watches.close
+        self.close, self.fileno = watches.close, watches.fileno
+
+    def poll(self, timeout: int) -> list[tuple[int, int]]:
+        return [(self.fileno(), 1)]
 
     def ended(self) -> None:
         return None
@@ -428,6 +439,70 @@ class BoundsTests(Cases):
         for _ in range(2):
             self.assertEqual(self.anew(b""), all_of(LocalListing(confinement, ("d",), at_once, cache=self.cache), b""))
         self.assertEqual(0, self.cache.hits)
+
+
+READ_ALL, WRITE_ALL = Rule("allow", ("*",), ("read",)), Rule("allow", ("*",), ("read", "write"))
+USERS: tuple[tuple[bool, tuple[Rule, ...], RequestFiltering], ...] = (
+    (False, (READ_ALL,), RequestFiltering()),
+    (True, (WRITE_ALL,), RequestFiltering()),
+    (True, (READ_ALL,), RequestFiltering()),
+    (True, (WRITE_ALL,), RequestFiltering(hidden_segments=("a",))),
+    (True, (WRITE_ALL,), RequestFiltering(denied_extensions=(".x",))),
+    (True, (Rule("deny", ("*",), ("read",), "/d/b.x"), WRITE_ALL), RequestFiltering()),
+    (True, (Rule("deny", ("*",), ("write",), "/d"), WRITE_ALL), RequestFiltering()),
+    (True, (Rule("allow", ("*",), ("write",)),), RequestFiltering()),
+)
+
+
+class UsersTests(SynchronousTestCase):
+    """One directory, and users with rules and filters of their own."""
+
+    def setUp(self) -> None:
+        demand_inotify()
+        self.patch(SHARED, "_small", -1)
+        self.addCleanup(SHARED.clear)
+        root = os.path.abspath(self.mktemp())
+        plant(root, {"d": {"a": b"1", "b.x": b"22", "c": {}, "link": Link("b.x"), "gone": Link("nowhere")}})
+        self.file = os.path.join(root, "d", "a")
+        confinement = Confinement(root)
+        self.addCleanup(confinement.close)
+        self.stores = [
+            RestrictedStore(FilesystemShell(confinement, at_once, writable=writable), rules_of(rules, (), "alice"), filtering)
+            for writable, rules, filtering in USERS
+        ]
+
+    def seen(self, user: int, form: Form) -> bytes | str:
+        """A listing as the verbs ask for it, or why there is none."""
+        try:
+            listing = self.stores[user].listing(("d",))
+        except StorageError as error:
+            return type(error).__name__
+        if ILongListing.providedBy(listing):
+            return all_of(listing, form)
+        lines = []
+        while batch := now(listing.next_batch()):
+            lines.append(form.lines(batch))
+        listing.close()
+        return b"".join(lines)
+
+    def test_users(self) -> None:
+        """P-LS-9, P-ML-5: each sees what would be listed anew for them, whoever has listed before."""
+        forms = (UnixForm(10**9), FactsForm(frozenset(ALL_FACTS)), FactsForm(frozenset({"perm"})), NAMES_FORM)
+        expected: dict[tuple[int, int], bytes | str] = {}
+        for size in (5, 6):
+            os.truncate(self.file, size)
+            for user, number in itertools.product(range(len(USERS)), range(len(forms))):
+                SHARED.clear()
+                expected[user, number] = self.seen(user, forms[number])
+            if size == 5:
+                first = dict(expected)
+            self.assertGreater(len(set(expected.values())), 8)
+            orders = itertools.product(range(len(forms)), range(len(USERS)), range(len(USERS)))
+            for number, one, other in orders:
+                SHARED.clear()
+                for who in (one, other, one, other):
+                    self.assertEqual(expected[who, number], self.seen(who, forms[number]))
+        self.assertNotEqual(first, expected)
 
 
 NAME_LIST = [f"{letter}{'n' * 40}" for letter in "abcdef"]

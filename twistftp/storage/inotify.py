@@ -22,7 +22,8 @@ _MASK = _MODIFY | _ATTRIB | _CLOSE_WRITE | _MOVED | _CREATE | _DELETE | _ONLYDIR
 _OVERFLOW = 0x4000
 
 _EVENT = struct.Struct("iIII")  # struct inotify_event: watch, mask, cookie, length of the name behind it
-_ROOM = 4096  # octets of events read at a time; one has 272 at most
+_MOST = _EVENT.size + 256  # octets of an event: a name of 255 and its end
+_ROOM = 4096  # octets of events read at a time
 
 # statfs(2)'s numbers of file systems all of whose changes are made by this system, so that it can tell of them. On others (NFS, FUSE, proc) things
 # happen elsewhere.
@@ -92,6 +93,10 @@ class Watches:
         """End a watch; one that has ended by itself is ignored."""
         self._libc.inotify_rm_watch(self._descriptor, watch)
 
+    def fileno(self) -> int:
+        """For ``poll(2)``, which says ``POLLIN`` when :meth:`ended` would tell of any."""
+        return self._descriptor
+
     def ended(self) -> list[int] | None:
         """
         The watches that have ended since the last call, by a change or otherwise; ``None``: any may have. Does not wait.
@@ -111,6 +116,8 @@ class Watches:
                     return None
                 watches.append(watch)
                 start += _EVENT.size + length
+            if len(events) <= _ROOM - _MOST:  # another one would have had room
+                return watches
 
     def close(self) -> None:
         """End all watches. May be called more than once."""

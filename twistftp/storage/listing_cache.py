@@ -13,9 +13,11 @@ memory or by Linux's asynchronous I/O while it holds it open) is seen after ``LI
 from __future__ import annotations
 
 import os
+import select
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from time import monotonic
+from typing import Any
 
 from twistftp.storage.inotify import Watches
 from twistftp.storage.mounts import Mounts
@@ -27,7 +29,7 @@ LIFE = 10.0
 """Seconds from the beginning of a listing for which it may be used."""
 OCTETS = 32 * 1024 * 1024
 DIRECTORIES = 1024  # each is a watch, of which a user has some thousands at least, and an inode that the system keeps in memory
-SMALL = 4096  # octets of a directory with room for some hundred names: to list them costs little more than to watch
+SMALL = 8192  # octets of a directory with room for one or two hundred names: to list them costs little more than to watch
 FORMS = 4  # of one directory: a client can think of many
 _PIECE = 64 * 1024  # octets of a text that are sent together
 _FEW = 64  # names that are looked at together
@@ -154,11 +156,12 @@ class ListingCache:
 
     def __init__(self, octets: int = OCTETS, directories: int = DIRECTORIES, small: int = SMALL) -> None:
         self.octets = 0
-        self._most_octets = octets
+        self.most_octets = octets
         self._most_directories = directories
         self._small = small
         self._watches: Watches | None = None
         self._mounts: Mounts | None = None
+        self._poll: Any = None  # tells of both
         self._not_before = 0.0
         self._directories: OrderedDict[_Place, _Watched] = OrderedDict()  # the one used last at the end
         self._places: dict[int, _Place] = {}  # by the number of the watch
@@ -191,15 +194,14 @@ class ListingCache:
         :param descriptor: of the directory, of which no name has been read, and for which :meth:`find` has found nothing just now.
         """
         now = monotonic()
-        if status.st_size <= self._small or not self._most_octets or now < self._not_before:
+        if status.st_size <= self._small or not self.most_octets or now < self._not_before:
             return None
         place = status.st_dev, status.st_ino
         try:
-            if self._watches is None or self._mounts is None:
-                self._watches, self._mounts = Watches(), Mounts()
-            if not self._mounts.tell_all(descriptor, status.st_dev):
+            watches, mounts = (self._watches, self._mounts) if self._watches and self._mounts else self._open()
+            if not mounts.tell_all(descriptor, status.st_dev):
                 return None
-            known = self._directories.get(place) or self._watch(self._watches.watch(descriptor), place)
+            known = self._directories.get(place) or self._watch(watches.watch(descriptor), place)
         except OSError:  # no watch left, no /proc, no right: then nothing is kept, and listings are what they always are
             self._not_before = now + _ASIDE
             return None
@@ -210,6 +212,13 @@ class ListingCache:
             self.drop_recording(known, key)
         recording = known.recordings[key] = Recording(self, known, key, now)
         return recording
+
+    def _open(self) -> tuple[Watches, Mounts]:
+        watches, mounts, poll = Watches(), Mounts(), select.poll()
+        poll.register(watches, select.POLLIN)
+        poll.register(mounts, select.POLLPRI)
+        self._watches, self._mounts, self._poll = watches, mounts, poll
+        return watches, mounts
 
     def _watch(self, watch: int, place: _Place) -> _Watched:
         if watch in self._places:  # the same directory under another device's number
@@ -222,9 +231,10 @@ class ListingCache:
 
     def _take_note(self) -> None:
         """Drop what has changed. What has changed before this is called is known after it."""
-        if self._watches is None or self._mounts is None:
+        watches, mounts = self._watches, self._mounts
+        if not watches or not mounts or not (told := self._poll.poll(0)):
             return
-        ended = None if self._mounts.have_changed() else self._watches.ended()
+        ended = watches.ended() if all(descriptor == watches.fileno() for descriptor, _ in told) else None
         if ended is None:  # something was mounted, or the system had more to tell than it remembers
             self.clear()
             return
@@ -245,15 +255,15 @@ class ListingCache:
         """A recording has grown by ``octets``: older texts go, or itself."""
         directory.octets += octets
         self.octets += octets
-        if recording.octets > self._most_octets // 2:
+        if recording.octets > self.most_octets // 2:
             recording.give_up()
             return
         for place in list(self._directories):
-            if self.octets <= self._most_octets:
+            if self.octets <= self.most_octets:
                 return
             if self._directories[place] is not directory:
                 self._drop(place)
-        if self.octets > self._most_octets:  # other forms of the same directory
+        if self.octets > self.most_octets:  # other forms of the same directory
             recording.give_up()
 
     def keep(self, directory: _Watched, key: Hashable, text: _Text) -> None:
@@ -288,13 +298,17 @@ class ListingCache:
         for held in (self._watches, self._mounts):
             if held is not None:
                 held.close()
-        self._watches = self._mounts = None
+        self._watches = self._mounts = self._poll = None
 
     def limit(self, octets: int) -> None:
-        """Keep at most so many octets from now on; 0: nothing."""
-        self.clear()
-        self._most_octets = octets
+        """Keep at most so many octets from now on; 0: nothing. What is kept goes, unless the limit is what it was."""
+        if octets != self.most_octets:
+            self.clear()
+            self.most_octets = octets
 
 
 SHARED = ListingCache()
 """The process's own."""
+if hasattr(os, "register_at_fork"):
+    # Two processes that read from one inotify instance would each miss what the other has read.
+    os.register_at_fork(after_in_child=SHARED.clear)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import re
-import select
 import stat
 
 from twistftp.storage.inotify import is_local
@@ -32,22 +31,20 @@ class Mounts:
     :raises OSError: there is none here.
     """
 
-    __slots__ = ("_are_local", "_descriptor", "_poll", "_with_files")
+    __slots__ = ("_are_local", "_descriptor", "_with_files")
 
     def __init__(self) -> None:
         self._descriptor = -1
         self._descriptor = os.open(_TABLE, os.O_RDONLY | os.O_CLOEXEC)
-        self._poll = select.poll()
-        self._poll.register(self._descriptor, select.POLLPRI)  # proc_pid_mountinfo(5): told once for each change
         self._are_local: dict[int, bool] = {}  # by st_dev, which stays a file system's as long as it is mounted
         pieces = []
         while piece := os.read(self._descriptor, _ROOM):
             pieces.append(piece)
         self._with_files = _with_files(b"".join(pieces))
 
-    def have_changed(self) -> bool:
-        """Whether something was mounted or unmounted since this was made: then another is needed. Told once. Does not wait."""
-        return bool(self._poll.poll(0))
+    def fileno(self) -> int:
+        """For ``poll(2)``, which says ``POLLPRI`` when something was mounted or unmounted since this was made: then another is needed."""
+        return self._descriptor
 
     def tell_all(self, directory: int, device: int) -> bool:
         """
