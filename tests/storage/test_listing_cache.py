@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import shutil
 import tempfile
+import tracemalloc
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -340,6 +342,28 @@ class BoundsTests(Cases):
             self.assertEqual(number >= 1, self.kept(form, "dir0") if number else self.kept(form, "d"))
         self.assertEqual((True, True, False), tuple(self.kept(form, name) for name in ("dir0", "dir19", "dir3")))
         self.assertLess(self.cache.watched, 6)
+
+    def test_memory(self) -> None:
+        """The octets that are counted are not fewer than those that are taken from the system, be it for lines or for names alone."""
+        plant(self.root, {f"dir{number}": {f"{n:03}-{'y' * 20}": ({}, b"")[number % 2] for n in range(200)} for number in range(16)})
+        self.cache = Counting(octets=40_000)
+        self.addCleanup(self.cache.clear)
+        forms = (UnixForm(10**9), FactsForm(DEFAULT_FACTS), b"")
+
+        def list_all() -> None:
+            for number, form in itertools.product(range(16), forms):
+                all_of(LocalListing(self.confinement, (f"dir{number}",), at_once, cache=self.cache), form)
+
+        list_all()  # whatever else is remembered of directories is remembered now
+        self.cache.clear()
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        before = tracemalloc.get_traced_memory()[0]
+        list_all()
+        gc.collect()
+        taken = tracemalloc.get_traced_memory()[0] - before
+        self.assertGreater(self.cache.octets, 20_000)
+        self.assertLess(taken, self.cache.octets + 10_000, tracemalloc.take_snapshot().statistics("lineno")[:9])
 
     def test_too_much_for_one(self) -> None:
         """A listing longer than half of the room is not kept, and drives nothing out but what it took for the while."""
