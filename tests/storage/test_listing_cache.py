@@ -726,6 +726,6 @@ class MachineTests(SynchronousTestCase):
             self.patch(listing_module, name, value)
         self.patch(module, "_PIECE", 100)
         run_state_machine_as_test(
-            Machine, settings=settings(max_examples=80, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow])
+            Machine, settings=settings(max_examples=settings.default.max_examples // 3, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow])
         )
         self.assertGreater(Machine.hits, 100)
