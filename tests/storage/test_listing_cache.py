@@ -725,7 +725,8 @@ class MachineTests(SynchronousTestCase):
         for name, value in (("_BATCH", 3), ("_STEP", 1), ("_PORTION", 100)):
             self.patch(listing_module, name, value)
         self.patch(module, "_PIECE", 100)
+        examples = settings.default.max_examples // 3
         run_state_machine_as_test(
-            Machine, settings=settings(max_examples=settings.default.max_examples // 3, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow])
+            Machine, settings=settings(max_examples=examples, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow])
         )
         self.assertGreater(Machine.hits, 100)
