@@ -6,6 +6,8 @@ import gc
 import itertools
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import tracemalloc
 from typing import Any
@@ -407,6 +409,33 @@ class BoundsTests(Cases):
         with open(f"/proc/self/fdinfo/{self.cache._watches._descriptor}") as info:
             self.assertEqual(3, sum(line.startswith("inotify ") for line in info))
         self.assertEqual([True] * 3 + [False], [self.kept(b"", f"dir{number}") for number in (8, 7, 6, 0)])
+
+    def test_limit(self) -> None:
+        """The limit can be changed: 0 is nothing at all, and what it was leaves all as it is."""
+        before = open_descriptors()
+        self.assertEqual([False, True], [self.kept(b"") for _ in range(2)])
+        self.cache.limit(module.OCTETS)
+        self.assertTrue(self.kept(b""))
+        self.cache.limit(0)
+        self.assertEqual(([False] * 3, 0, before), ([self.kept(b"") for _ in range(3)], self.cache.watched, open_descriptors()))
+        self.cache.limit(100_000)
+        self.assertEqual([False, True], [self.kept(b"") for _ in range(2)])
+
+    def test_fork(self) -> None:
+        """A child process does not read its parent's events."""
+        program = (
+            "import os, sys\nfrom twistftp.storage.listing_cache import SHARED\n"
+            "SHARED._small, directory = -1, os.open('.', os.O_RDONLY)\n"
+            "SHARED.record(directory, os.fstat(directory), 'form')\n"
+            "print(len(SHARED._directories), SHARED._watches is not None, flush=True)\n"
+            "if not os.fork():\n    print(len(SHARED._directories), SHARED._watches is not None, flush=True)\n    os._exit(0)\n"
+            "os.wait()\nopen('new', 'w').close()\nSHARED.find(directory, os.fstat(directory), 'form', 0)\n"
+            "print(len(SHARED._directories), SHARED._watches is not None)\n"
+        )
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment, cwd=self.root)
+        self.assertEqual(("1 True\n0 False\n0 True\n", ""), (done.stdout, done.stderr))
 
     def test_small(self) -> None:
         """A directory of one block is not worth a watch."""
