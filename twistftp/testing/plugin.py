@@ -1,0 +1,46 @@
+"""
+pytest's fixtures ``ftp_site`` and ``make_ftp_site``, and the marker that says what the former is like.
+
+Not here: the site (``server``). pytest finds this file by the entry point ``pytest11``; ``pytest_plugins = ["twistftp.testing.plugin"]``
+is the way where the package is not installed. Nothing else of the package is imported before a test asks for a site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from twistftp.testing.server import FTPServer
+
+__all__ = ["ftp_site", "make_ftp_site", "pytest_configure"]
+
+_MARKER = "ftp_site(files=None, *, tls=False, users=None, chaos=(), ...): what the fixture ftp_site is like (see twistftp.testing.FTPServer)"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell pytest of the marker."""
+    config.addinivalue_line("markers", _MARKER)
+
+
+@pytest.fixture
+def make_ftp_site() -> Iterator[Callable[..., FTPServer]]:
+    """Starts FTP sites, given the options of ``FTPServer``; they end with the test."""
+    from twistftp.testing.server import FTPServer
+
+    with ExitStack() as sites:
+        yield lambda *arguments, **options: sites.enter_context(FTPServer(*arguments, **options))
+
+
+@pytest.fixture
+def ftp_site(request: pytest.FixtureRequest, make_ftp_site: Callable[..., FTPServer]) -> FTPServer:
+    """An FTP site of the test's own; ``@pytest.mark.ftp_site(...)`` says what it is like, the nearest marker's word counting for each option."""
+    arguments: tuple[Any, ...] = ()
+    options: dict[str, Any] = {}
+    for marker in reversed(list(request.node.iter_markers("ftp_site"))):
+        arguments = marker.args or arguments
+        options |= marker.kwargs
+    return make_ftp_site(*arguments, **options)
