@@ -136,7 +136,7 @@ class FileTests(SynchronousTestCase):
         self.assertEqual({}, long)
 
     def test_packages_import_nothing_of_their_modules(self) -> None:
-        """``__init__`` files hold docstrings, so importing one module does not import all (the top one and ``testing`` are lazy, ``cli`` a command)."""
+        """``__init__`` files hold docstrings, so importing one module imports no others (the top one and ``testing`` are lazy, ``cli`` a command)."""
         eager = []
         for name, path, tree in modules():
             if path.name == "__init__.py" and name and "." not in name:

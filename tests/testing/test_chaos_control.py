@@ -147,6 +147,11 @@ class TextTests(SitesCase):
         self.assertEqual(CONTENT, self.fetch(client))
         self.assertEqual("/", client.pwd())
 
+    def test_odd_multiline_of_one_form(self) -> None:
+        client = self.client(self.serve(chaos.odd_multiline("empty_line")))
+        for _ in range(2):
+            self.assertEqual("200-\n\n200 OK.", client.voidcmd("NOOP"))
+
     def test_slow_login(self) -> None:
         """PASS takes its time; the next one does not."""
         site = self.serve(chaos.slow_login(0.3, times=1))

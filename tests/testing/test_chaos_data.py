@@ -44,6 +44,14 @@ class CompletionTests(SitesCase):
         self.assertEqual(CONTENT[:-10], self.exactly(connection, len(CONTENT) - 10))
         self.assert_silent(connection)
 
+    def test_early_226_before_the_end(self) -> None:
+        """All octets are there, and the data connection stays open."""
+        client = self.client(self.serve(chaos.early_226(octets=0, pause=3600)))
+        connection = self.begin(client)
+        self.assertEqual("226", client.getresp()[:3])
+        self.assertEqual(CONTENT, self.exactly(connection, len(CONTENT)))
+        self.assert_silent(connection)
+
     def test_early_226_and_the_rest(self) -> None:
         """The last octets follow, so a client that reads on has all; a file without octets has none to keep back."""
         client = self.client(self.serve(chaos.early_226(pause=0.01), files={"a.bin": CONTENT, "empty": b""}))

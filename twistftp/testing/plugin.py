@@ -1,8 +1,9 @@
 """
 pytest's fixtures ``ftp_site`` and ``make_ftp_site``, and the marker that says what the former is like.
 
-Not here: the site (``server``). pytest finds this file by the entry point ``pytest11``; ``pytest_plugins = ["twistftp.testing.plugin"]``
-is the way where the package is not installed. Nothing else of the package is imported before a test asks for a site.
+Not here: the site (``server``). pytest finds this file by the entry point ``pytest11``; where the package is not installed,
+``pytest_plugins = ["twistftp.testing.plugin"]`` in the topmost ``conftest.py`` does the same.
+Nothing else of the package is imported before a test asks for a site.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ def make_ftp_site() -> Iterator[Callable[..., FTPServer]]:
 @pytest.fixture
 def ftp_site(request: pytest.FixtureRequest, make_ftp_site: Callable[..., FTPServer]) -> FTPServer:
     """An FTP site of the test's own; ``@pytest.mark.ftp_site(...)`` says what it is like, the nearest marker's word counting for each option."""
-    arguments: tuple[Any, ...] = ()
     options: dict[str, Any] = {}
     for marker in reversed(list(request.node.iter_markers("ftp_site"))):
-        arguments = marker.args or arguments
-        options |= marker.kwargs
-    return make_ftp_site(*arguments, **options)
+        if len(marker.args) > 1:
+            raise TypeError("@pytest.mark.ftp_site takes one positional argument, the files; the others are named")
+        options |= dict(zip(("files",), marker.args, strict=False)) | marker.kwargs
+    return make_ftp_site(**options)

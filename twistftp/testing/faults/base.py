@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import asdict, field, frozen
 
@@ -102,8 +102,8 @@ class Occasional(Fault):
     """Seconds between the pieces of :meth:`pieces`, and of a data connection's ``step`` octets."""
     step = 0
     """Octets that are sent in a segment of their own on data connections; 0: as many as there are."""
-    early = 0
-    """Octets that a download keeps back until 226 has been said."""
+    early: ClassVar[int | None] = None
+    """Octets that a download keeps back until 226 has been said; 0: only its end; ``None``: nothing."""
     omits_close_notify = False
     """Whether data connections end without TLS's close_notify."""
 

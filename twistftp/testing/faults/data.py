@@ -87,9 +87,12 @@ class octet_segments(_OnData):
 
 @frozen(slots=False)
 class early_226(_OnData):
-    """226 is said before a download's last ``octets`` octets are sent, which follow ``pause`` seconds later, and the end after them."""
+    """
+    226 is said before a download's last ``octets`` octets are sent, which follow ``pause`` seconds later, and the end after them.
+    With 0 octets only the end comes late.
+    """
 
-    octets: int = field(default=1, validator=at_least(1))
+    octets: int = field(default=1, validator=at_least(0))
     on: tuple[str, ...] = field(default=_DOWNLOADS, converter=verbs, kw_only=True)
     pause: float = field(default=0.1, validator=at_least(0.001), kw_only=True)
 

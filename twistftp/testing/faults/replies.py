@@ -117,14 +117,13 @@ class _OddReply(Reply):
         return encode_text("".join(f"{line}\r\n" for line in self.lines))
 
 
-def _forms(code: int, text: str) -> tuple[tuple[str, ...], ...]:
-    """Multi-line forms that RFC 959 §4.2 allows, and that clients have stumbled over."""
-    return (
-        (f"{code}-several lines", f" {code} is not the end, for it is set in", f"{code} {text}"),
-        (f"{code}-", "", f"{code} {text}"),
-        (f"{code}-each line", f"{code}-has the code", f"{code} {text}"),
-        (f"{code}-a line that is", f"{str(code)[:2]}", "shorter than a code", f"{code} {text}"),
-    )
+# Multi-line forms that RFC 959 §4.2 allows, and that clients have stumbled over: the lines before the last.
+_FORMS: dict[str, tuple[str, ...]] = {
+    "set_in": ("{code}-several lines", " {code} is not the end, for it is set in"),
+    "empty_line": ("{code}-", ""),
+    "each_line": ("{code}-each line", "{code}-has the code"),
+    "short_line": ("{code}-a line that is", "2", "shorter than a code"),
+}
 
 
 @frozen(slots=False)
@@ -132,11 +131,20 @@ class odd_multiline(Occasional):
     """
     Replies come as several lines in forms that are odd but legal: empty lines, the code set in, lines shorter than a code. Those whose
     text clients must read (211, 213, 227, 229, 257) come as ever, and so do those that have several lines anyway.
+
+    :ivar form: ``set_in``, ``empty_line``, ``each_line`` or ``short_line``; without it, one after the other.
     """
+
+    form: str = field(default="")
+
+    @form.validator
+    def _check(self, attribute: Any, value: Any) -> None:
+        if value and value not in _FORMS:
+            raise ValueError(f"odd_multiline: form must be one of {', '.join(_FORMS)}, not {value!r}")
 
     def said(self, verb: str, reply: Reply, occasion: int, closed_port: int) -> Reply:
         """The reply in the next form, its text in the last line."""
         if reply.code in _READ_BY_CLIENTS or len(reply.lines) > 1:
             return reply
-        forms = _forms(reply.code, reply.text)
-        return _OddReply(reply.code, forms[occasion % len(forms)], reply.closes)
+        before = _FORMS[self.form or tuple(_FORMS)[occasion % len(_FORMS)]]
+        return _OddReply(reply.code, (*(line.format(code=reply.code) for line in before), f"{reply.code} {reply.text}"), reply.closes)

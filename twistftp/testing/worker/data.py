@@ -66,7 +66,7 @@ class FaultyConnection(_Through):
         self.reactor = reactor
         self.cuts: list[Cut] = sorted((cut for fault in faults for cut in fault.cuts()), key=lambda cut: cut.at)
         self._alone = max(((fault.step, fault.pause) for fault in faults), default=(0, 0.0))
-        self._early = max(((fault.early, fault.pause) for fault in faults), default=(0, 0.0))
+        self._early = max(((fault.early, fault.pause) for fault in faults if fault.early is not None), default=None)
         if any(fault.omits_close_notify for fault in faults) and inner.is_private:
             inner.transport._say_close = lambda: None  # its own; nobody else's connection hears of it
 
@@ -75,12 +75,11 @@ class FaultyConnection(_Through):
         return self.send(FileSource(file, offset, count))
 
     def send(self, source: Any) -> Any:
-        """As in ``IDataConnection``; with :attr:`early` done before it is."""
-        octets, pause = self._early
-        if not octets:
+        """As in ``IDataConnection``; done before it is, if 226 is to be early."""
+        if self._early is None:
             return self._inner.send(_Source(source, self, *self._alone))
         said: Deferred[None] = Deferred()
-        late = _EarlySource(source, octets, pause, said, self.reactor)
+        late = _EarlySource(source, *self._early, said, self)
         ended = self._inner.send(_Source(late, self, *self._alone))
         if ended is None:
             return None
@@ -154,26 +153,31 @@ class _Source:
 
 @implementer(ISource)
 class _EarlySource:
-    """All that a source gives, its last ``octets`` octets when ``said`` has been called back and ``pause`` seconds are over."""
+    """All that a source gives, its last ``octets`` octets and the end when ``said`` has been called back and ``pause`` seconds are over."""
 
-    def __init__(self, source: Any, octets: int, pause: float, said: Deferred[None], reactor: Any) -> None:
-        self._source, self._late, self._pause, self._said, self._reactor = source, octets, pause, said, reactor
-        self._pieces: list[bytes] | None = None
+    def __init__(self, source: Any, octets: int, pause: float, said: Deferred[None], connection: FaultyConnection) -> None:
+        self._source, self._octets, self._pause, self._said, self._connection = source, octets, pause, said, connection
+        self._late: bytes | None = None  # once it is known
 
     def read(self) -> Deferred[bytes]:
         """As in ``ISource``."""
         return Deferred.fromCoroutine(self._read())
 
     async def _read(self) -> bytes:
-        if self._pieces is None:  # all of it now: the file is closed when 226 is said
+        if self._late is None:  # all of it now: the file is closed when 226 is said
             whole = b""
             while data := await settled(self._source.read()):
                 whole += data
-            self._pieces = [piece for piece in (whole[: -self._late], whole[-self._late :]) if piece]
-        if len(self._pieces) == 1 and not self._said.called:
-            self._reactor.callLater(0, self._say)
-            await deferLater(self._reactor, self._pause)
-        return self._pieces.pop(0) if self._pieces else b""
+            begin = max(0, len(whole) - self._octets)
+            self._late = whole[begin:]
+            if begin:
+                return whole[:begin]
+        if not self._said.called:
+            self._connection.push()
+            self._connection.reactor.callLater(0, self._say)
+            await deferLater(self._connection.reactor, self._pause)
+        late, self._late = self._late, b""
+        return late
 
     def _say(self) -> None:
         if not self._said.called:
