@@ -84,6 +84,12 @@ class LifeTests(SitesCase):
         self.assertEqual(CONTENT, self.fetch(self.client(site)))
         self.assertEqual(f"ftp://user:password@[::1]:{site.port}/", site.url)
 
+    def test_all_addresses(self) -> None:
+        """Where the site listens everywhere, its own clients find it here."""
+        site = self.serve(address="0.0.0.0")
+        self.assertEqual("127.0.0.1", site.host)
+        self.assertEqual(CONTENT, self.fetch(self.client(site)))
+
     def test_ports(self) -> None:
         """A port of one's own choice, and a range of passive ones."""
         low, high = map(int, free_range(4).split("-"))

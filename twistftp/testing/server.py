@@ -25,6 +25,8 @@ from twistftp.testing.link import Link, link
 __all__ = ["FTPServer", "SessionSeen", "ftp_site"]
 
 _TLS = {False: "", None: "", True: "explicit", "explicit": "explicit", "implicit": "implicit", "required": "required"}
+_HERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Where clients of this machine find a site that listens on all addresses."""
 _PATIENCE = 10.0
 
 
@@ -54,7 +56,7 @@ class FTPServer:
     :param writable: whether the users may change anything.
     :param tls: ``True`` or ``"explicit"``: AUTH TLS is offered; ``"required"``: and demanded, for data too; ``"implicit"``: TLS from the first octet.
     :param chaos: what goes wrong (``twistftp.testing.chaos``): values, or texts such as ``"reset_at(1000)"``.
-    :param address: of this machine: ``"::1"`` for IPv6.
+    :param address: of this machine: ``"::1"`` for IPv6, ``"0.0.0.0"`` to be found by others.
     :param port: ``None``: a free one.
     :param passive_ports: ``"LOW-HIGH"``; ``"0-0"``: free ones.
     :param settings: sections of the configuration file: ``limits={"max_connections": 2}``.
@@ -82,7 +84,7 @@ class FTPServer:
         self._first = flat(files or {})
         self.users = dict(users) if users is not None else {"user": "password"}
         self.tls = _TLS[tls]
-        self.host = address
+        self.host = _HERE.get(address, address)
         self.port = 0
         self.chaos = self._read(chaos)
         self._root = Path(root) if root is not None else None

@@ -58,8 +58,9 @@ class Host(LineOnlyReceiver):
         Deferred.fromCoroutine(self._answer(question))
 
     async def _answer(self, question: dict[str, Any]) -> None:
-        number, do = question.pop("id"), _DOES[question.pop("do")]
+        number = question.pop("id")
         try:
+            do = _DOES[question.pop("do")]
             site = question.pop("site", None)
             result = do(self, **question) if site is None else do(self._sites[site], **question)
             self._say({"id": number, "result": await result if hasattr(result, "__await__") else result})

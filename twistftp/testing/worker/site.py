@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import evolve
 from twisted.internet.task import deferLater
-from twisted.logger import formatEvent
+from twisted.logger import Logger, eventAsText, formatEvent
 
 from twistftp.session.session import Session
 from twistftp.session.verbs.table import VERBS
@@ -86,9 +86,14 @@ class FaultySite(FTPSite):
         self.closed_port: int = self._closed.getsockname()[1]
         super().__init__(settings, portal, **given)
         self.transcript.add_observer(self._note)  # type: ignore[arg-type]
+        self.log = Logger(namespace="twistftp.site", observer=self._note_trouble)  # type: ignore[arg-type]
 
     def _note(self, event: Any) -> None:
         self.lines.append(formatEvent(event))
+
+    def _note_trouble(self, event: Any) -> None:
+        """What nobody has expected, with its traceback: the site is at fault, and whoever reads the log should see it."""
+        self.lines += eventAsText(event, includeTimestamp=False, includeSystem=False).splitlines()
 
     def heard(self, session: int, line: bytes) -> None:
         """A client has said something."""
