@@ -10,15 +10,19 @@ import io
 import socket
 import ssl
 import struct
+import subprocess
+import sys
 from ftplib import FTP, FTP_TLS
+from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from twistftp.testing import FTPServer
 
-__all__ = ["CONTENT", "ResumingFTP", "SitesCase", "segments_received", "whole"]
+__all__ = ["CHECKOUT", "CONTENT", "ResumingFTP", "SitesCase", "run", "segments_received", "whole"]
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 CONTENT = bytes(range(256)) * 20  # 5 120 octets
 _DATA_SEGMENTS_IN = 152  # its place in Linux's struct tcp_info
 
@@ -31,6 +35,13 @@ class ResumingFTP(FTP_TLS):
         if self._prot_p:  # type: ignore[attr-defined]
             connection = self.context.wrap_socket(connection, server_hostname=self.host, session=self.sock.session)  # type: ignore[union-attr]
         return connection, size
+
+
+def run(code: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """A program of its own, as a user's test run is one."""
+    return subprocess.run(  # type: ignore[no-any-return]
+        [sys.executable, "-W", "error", "-c", code], cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False, **options
+    )
 
 
 def whole(connection: Any) -> bytes:

@@ -5,32 +5,16 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from ftplib import FTP, FTP_TLS, error_perm
 from pathlib import Path
-from select import select
 from unittest import skipUnless
 from urllib.request import urlopen
-
-from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.running import free_range, has_ipv6
 from tests.testing.support import CONTENT, SitesCase, whole
 from twistftp.testing import FTPServer, ftp_site
-from twistftp.testing.link import ServerDied, link
-
-CHECKOUT = Path(__file__).resolve().parents[2]
-
-
-def run(code: str, **options: object) -> subprocess.CompletedProcess[str]:
-    """A program of its own, as a user's test run is one."""
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False, **options
-    )  # type: ignore[call-overload, no-any-return]
 
 
 class LifeTests(SitesCase):
@@ -267,73 +251,6 @@ class SeenTests(SitesCase):
         for number in range(20):
             client.storbinary("STOR b.bin", io.BytesIO(b"%d" % number))
             self.assertEqual(b"%d" % number, site.files["b.bin"])
-
-
-class ProcessTests(SynchronousTestCase):
-    """The process of the sites, and that of the tests."""
-
-    def test_nothing_is_imported(self) -> None:
-        """Neither Twisted nor pytest nor anything that makes certificates comes into the test's process."""
-        code = """
-import sys
-from twistftp.testing import chaos, ftp_site
-with ftp_site({"a": b"x"}, tls=True, chaos=[chaos.late_226(1)]) as site:
-    site.client_context(), site.files["a"], site.commands
-print(sorted({"twisted", "pytest", "cryptography", "OpenSSL", "trustme", "zope"} & {name.split(".")[0] for name in sys.modules}))
-"""
-        done = run(code)
-        self.assertEqual(("[]\n", "", 0), (done.stdout, done.stderr, done.returncode))
-
-    @skipUnless(hasattr(os, "pidfd_open"), "no pidfd here")
-    def test_it_ends_with_its_parent(self) -> None:
-        """However that one ends: it is killed here, and a fork of it holds the line open."""
-        code = """
-import os, signal, sys
-from twistftp.testing import ftp_site
-site = ftp_site().start()
-if not os.fork():
-    signal.pause()
-print(site._link.pid, os.getpid(), flush=True)
-sys.stdin.read()
-"""
-        with subprocess.Popen([sys.executable, "-c", code], cwd=CHECKOUT, stdin=-1, stdout=-1, text=True, start_new_session=True) as tests:
-            worker, parent = map(int, tests.stdout.readline().split())  # type: ignore[union-attr]
-            watched = os.pidfd_open(worker)
-            self.addCleanup(os.close, watched)
-            os.kill(parent, signal.SIGKILL)
-            gone, _, _ = select([watched], [], [], 30)
-            os.killpg(tests.pid, signal.SIGKILL)  # the fork
-            self.assertEqual([watched], gone)
-
-    def test_a_fork_has_its_own(self) -> None:
-        """A process that was forked does not speak on its parent's line."""
-        code = """
-import os
-from ftplib import FTP
-from twistftp.testing import ftp_site
-with ftp_site({"mine": b""}) as site:
-    child = os.fork()
-    if not child:
-        with ftp_site({"child": b""}) as own:
-            assert list(own.files) == ["child"] and own._link is not site._link
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-    print(list(site.files))
-"""
-        done = run(code)
-        self.assertEqual(("['mine']\n", 0), (done.stdout, done.returncode), done.stderr)
-
-    def test_one_that_dies(self) -> None:
-        """Whoever asks is told, and the next site has a new process."""
-        site = FTPServer({"a": b"x"}).start()
-        self.addCleanup(site.stop)
-        before = link()
-        os.kill(before.pid, signal.SIGKILL)
-        self.assertRaisesRegex(ServerDied, "process of the FTP sites has ended", lambda: (site.wait_for_command("NOOP"), site.commands))
-        site.stop()
-        with FTPServer({"a": b"x"}) as site:
-            self.assertEqual(b"x", site.files["a"])
-            self.assertNotEqual(before.pid, link().pid)
 
 
 class OnDiskTests(SitesCase):

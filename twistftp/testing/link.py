@@ -14,14 +14,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
-__all__ = ["Link", "ServerDied", "link"]
+__all__ = ["Link", "ServerDied", "end", "link"]
 
 _END = 5.0  # seconds for its end, after which it is killed
 _SHOWN = 2000  # characters of its last words
+_PIECE = 1 << 20  # octets of a read at most
 # With the modules of this process, wherever it has them from.
 _BEGIN = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from twistftp.testing.worker.__main__ import main; main()"
 
@@ -31,20 +31,30 @@ class ServerDied(RuntimeError):
 
 
 class Link:
-    """The line to one such process. Any thread may ask at any time."""
+    """
+    The line to one such process. Any thread may ask at any time.
+
+    There is no thread behind it, for tests may fork, or look whether one is left: whoever waits for an answer reads, for all who wait.
+    """
 
     def __init__(self) -> None:
         self.owner = os.getpid()
         self._errors = tempfile.TemporaryFile("w+b")  # noqa: SIM115 (as long as the process)
-        arguments = [sys.executable, "-P", "-c", _BEGIN, json.dumps(sys.path)]
-        self._process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors)  # noqa: S603 (this Python)
-        self._lock = threading.Lock()
-        self._asked: dict[int, Future[Any]] = {}
-        self._number = 0
+        arguments = [sys.executable, "-P", "-c", _BEGIN, json.dumps([entry for entry in sys.path if isinstance(entry, str)])]
+        # Warnings that the tests take for errors are theirs.
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+        self._process = subprocess.Popen(  # noqa: S603 (this Python)
+            arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=environment
+        )
+        self._speaking = threading.Lock()
+        self._turn = threading.Condition()  # of the four below
+        self._has_reader = False
         self._is_over = False
+        self._asked: set[int] = set()
+        self._answers: dict[int, dict[str, Any]] = {}
+        self._begun: list[bytes] = []  # of an answer; the reader's own
+        self._number = 0
         self._authority = ""
-        self._listener = threading.Thread(target=self._listen, name="twistftp.testing", daemon=True)
-        self._listener.start()
 
     @property
     def pid(self) -> int:
@@ -52,9 +62,14 @@ class Link:
         return self._process.pid
 
     @property
+    def is_here(self) -> bool:
+        """Whether this process has started it: a fork of that one must not speak on its line."""
+        return self.owner == os.getpid()
+
+    @property
     def is_alive(self) -> bool:
-        """Whether it can be asked, from this process: a fork of the one that started it cannot."""
-        return not self._is_over and self.owner == os.getpid()
+        """Whether it can be asked, from this process."""
+        return not self._is_over and self.is_here
 
     @property
     def authority(self) -> str:
@@ -67,37 +82,63 @@ class Link:
         """
         The answer to a question (``worker.host``).
 
-        :raises ServerDied: there is nobody to answer.
+        :raises ServerDied: there is nobody to answer. :raises RuntimeError: this process is a fork of the one that has the line.
         :raises Exception: what the answer says: ``ValueError``, ``TimeoutError``, ``FileNotFoundError``…
         """
-        waiting: Future[Any] = Future()
-        with self._lock:
-            if self._is_over:
-                raise ServerDied(self._last_words())
+        if not self.is_here:
+            raise RuntimeError("the site was started by another process, of which this one is a fork; ask it there")
+        answer = self._answer_to(self._say({"do": do, **question}))
+        if "error" in answer:
+            raise _exception(answer["kind"], answer["error"])
+        return answer["result"]
+
+    def _say(self, question: dict[str, Any]) -> int:
+        with self._speaking:
             self._number += 1
-            line = json.dumps({"id": self._number, "do": do, **question}).encode() + b"\n"
-            self._asked[self._number] = waiting
+            line = json.dumps({"id": self._number, **question}).encode() + b"\n"
+            self._asked.add(self._number)
             try:
                 self._process.stdin.write(line)  # type: ignore[union-attr]
                 self._process.stdin.flush()  # type: ignore[union-attr]
-            except OSError:
+            except (OSError, ValueError):
+                self._is_over = True
                 raise ServerDied(self._last_words()) from None
-        return waiting.result()
+            except BaseException:
+                self._is_over = True  # half a question was said: nobody would understand the next one
+                raise
+            return self._number
 
-    def _listen(self) -> None:
-        for line in self._process.stdout:  # type: ignore[union-attr]
-            answer = json.loads(line)
-            with self._lock:
-                waiting = self._asked.pop(answer["id"])
-            if "error" in answer:
-                waiting.set_exception(_exception(answer["kind"], answer["error"]))
-            else:
-                waiting.set_result(answer["result"])
-        with self._lock:
+    def _answer_to(self, number: int) -> dict[str, Any]:
+        try:
+            while True:
+                with self._turn:
+                    self._turn.wait_for(lambda: number in self._answers or self._is_over or not self._has_reader)
+                    if number in self._answers:
+                        return self._answers.pop(number)
+                    if self._is_over:
+                        raise ServerDied(self._last_words())
+                    self._has_reader = True
+                try:
+                    self._read()
+                finally:
+                    with self._turn:
+                        self._has_reader = False
+                        self._turn.notify_all()
+        finally:
+            self._asked.discard(number)  # so what comes when nobody waits any more, after a Ctrl-C, is dropped
+
+    def _read(self) -> None:
+        data = os.read(self._process.stdout.fileno(), _PIECE)  # type: ignore[union-attr]
+        if not data:
             self._is_over = True
-            left, self._asked = self._asked, {}
-        for waiting in left.values():
-            waiting.set_exception(ServerDied(self._last_words()))
+        *ends, rest = data.split(b"\n")
+        for end in ends:
+            answer = json.loads(b"".join([*self._begun, end]))
+            self._begun = []
+            if answer["id"] in self._asked:
+                self._answers[answer["id"]] = answer
+        if rest:
+            self._begun.append(rest)
 
     def _last_words(self) -> str:
         try:
@@ -111,14 +152,17 @@ class Link:
         """End it; in a fork of its parent, only let go of it."""
         with suppress(OSError):
             self._process.stdin.close()  # type: ignore[union-attr]
-        if self.owner != os.getpid():
-            return
-        try:
-            self._process.wait(_END)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._listener.join(_END)
+        if self.is_here:
+            try:
+                self._process.wait(_END)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            with self._turn:  # a reader is at the end, too
+                self._turn.wait_for(lambda: not self._has_reader, _END)
+                self._is_over = True
+        else:
+            self._process.returncode = 0  # it is not this process's child, so nobody need warn that it still runs
         self._process.stdout.close()  # type: ignore[union-attr]
         self._errors.close()
 
@@ -144,6 +188,10 @@ def link() -> Link:
 
 
 @atexit.register
-def _close() -> None:
-    if _current is not None:
-        _current.close()
+def end() -> None:
+    """End the process now, and with it all sites; the next site has a new one. At the end of this process it comes by itself."""
+    global _current
+    with _choosing:
+        ended, _current = _current, None
+    if ended is not None:
+        ended.close()

@@ -8,6 +8,7 @@ Nothing else of the package is imported before a test asks for a site.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from twistftp.testing.server import FTPServer
 
-__all__ = ["ftp_site", "make_ftp_site", "pytest_configure"]
+__all__ = ["ftp_site", "make_ftp_site", "pytest_configure", "pytest_unconfigure"]
 
 _MARKER = "ftp_site(files=None, *, tls=False, users=None, chaos=(), ...): what the fixture ftp_site is like (see twistftp.testing.FTPServer)"
 
@@ -25,6 +26,12 @@ _MARKER = "ftp_site(files=None, *, tls=False, users=None, chaos=(), ...): what t
 def pytest_configure(config: pytest.Config) -> None:
     """Tell pytest of the marker."""
     config.addinivalue_line("markers", _MARKER)
+
+
+def pytest_unconfigure() -> None:
+    """The process of the sites ends with the run, though the one that ran pytest may go on."""
+    if (link := sys.modules.get("twistftp.testing.link")) is not None:
+        link.end()
 
 
 @pytest.fixture

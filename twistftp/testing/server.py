@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import ssl
 import tempfile
-from collections.abc import Iterable, Mapping
+import weakref
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -89,8 +91,8 @@ class FTPServer:
         self.chaos = self._read(chaos)
         self._root = Path(root) if root is not None else None
         self._on_disk = on_disk and root is None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._ca_folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folders: list[Callable[[], object]] = []  # each call removes one
+        self._ca_file = ""
         self._wanted = {
             "address": address,
             "port": port,
@@ -121,8 +123,7 @@ class FTPServer:
         if self._link is not None:
             raise RuntimeError("the site has been started already")
         if self._on_disk:
-            self._folder = tempfile.TemporaryDirectory(prefix="ftp-site-")
-            self._root = Path(self._folder.name)
+            self._root = self._new_folder()
         if self._root is not None:
             self._plant_on_disk(self._root)
         self._link = link()
@@ -141,6 +142,8 @@ class FTPServer:
     def stop(self) -> None:
         """End it; connections that are open are reset. Twice does no harm."""
         ended, self._link = self._link, None
+        if ended is not None and not ended.is_here:
+            return  # a fork: neither the site nor its directory is this process's to end
         try:
             if ended is not None and ended.is_alive:
                 ended.ask("close", number=self._number)
@@ -155,12 +158,16 @@ class FTPServer:
             else:
                 there[path] = content
 
+    def _new_folder(self) -> Path:
+        """One that goes with the site, or with the process: its own, and not a fork of it."""
+        folder = tempfile.mkdtemp(prefix="ftp-site-")
+        self._folders.append(weakref.finalize(self, _remove, folder, os.getpid()))
+        return Path(folder)
+
     def _let_go(self) -> None:
-        for name in ("_folder", "_ca_folder"):
-            folder = getattr(self, name)
-            setattr(self, name, None)
-            if folder is not None:
-                folder.cleanup()
+        self._ca_file = ""
+        while self._folders:
+            self._folders.pop()()
 
     def __enter__(self) -> Self:
         """Start."""
@@ -209,10 +216,11 @@ class FTPServer:
     @property
     def ca_file(self) -> str:
         """A file with :attr:`ca_pem`, for clients that want one; it goes with the site."""
-        if self._ca_folder is None:
-            self._ca_folder = tempfile.TemporaryDirectory(prefix="ftp-site-ca-")
-            Path(self._ca_folder.name, "ca.pem").write_text(self.ca_pem, "ascii")
-        return str(Path(self._ca_folder.name, "ca.pem"))
+        if not self._ca_file:
+            path = self._new_folder() / "ca.pem"
+            path.write_text(self.ca_pem, "ascii")
+            self._ca_file = str(path)
+        return self._ca_file
 
     def client_context(self) -> ssl.SSLContext:
         """A new ``ssl`` context that verifies the site's certificate."""
@@ -284,6 +292,11 @@ class FTPServer:
     def wait_for_command(self, verb: str, count: int = 1, timeout: float = _PATIENCE) -> None:
         """Return when a client has said ``verb``, or ``"RETR a.txt"``, or that for the ``count``-th time. :raises TimeoutError: as above."""
         self._ask("wait_for_command", verb=verb, count=count, within=timeout)
+
+
+def _remove(folder: str, owner: int) -> None:
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def ftp_site(files: Mapping[str, Content] | None = None, **options: Any) -> FTPServer:

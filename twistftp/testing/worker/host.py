@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.protocols.basic import LineOnlyReceiver
+from twisted.internet.protocol import Protocol
 
 from twistftp.storage import failures
 from twistftp.testing.worker.running import RunningSite
@@ -36,14 +36,12 @@ _KINDS: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
-class Host(LineOnlyReceiver):
+class Host(Protocol):
     """The end of the line in this process; when it is closed, so is the process."""
-
-    delimiter = b"\n"
-    MAX_LENGTH = 1 << 30  # files
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
+        self._begun: list[bytes] = []  # of a question: put together once, for files make long ones
         self._sites: dict[int, RunningSite] = {}
         self._opened = 0
 
@@ -52,10 +50,15 @@ class Host(LineOnlyReceiver):
         if self._reactor.running:
             self._reactor.stop()
 
-    def lineReceived(self, line: bytes) -> None:
-        """A question."""
-        question = json.loads(line)
-        Deferred.fromCoroutine(self._answer(question))
+    def dataReceived(self, data: bytes) -> None:
+        """Questions, or a part of one."""
+        *ends, rest = data.split(b"\n")
+        for end in ends:
+            question = json.loads(b"".join([*self._begun, end]))
+            self._begun = []
+            Deferred.fromCoroutine(self._answer(question))
+        if rest:
+            self._begun.append(rest)
 
     async def _answer(self, question: dict[str, Any]) -> None:
         number = question.pop("id")
