@@ -42,7 +42,8 @@ setup(
         "test": ["aioftp>=0.22", "coverage", "hypothesis>=6.100", "mypy", "mypy-zope", "pytest>=7", "ruff", "setuptools>=70.1", "trustme>=1.1"]
     },
     # pytest, where there is one, loads the second: a small file that imports nothing of the package before a test asks for a site.
-    entry_points={"console_scripts": ["twistftp = twistftp.cli:main"], "pytest11": ["twistftp = twistftp.testing.plugin"]},
+    # It has the module's name, so that pytest knows it for the same as that of "pytest_plugins" in a conftest.py, or of "-p".
+    entry_points={"console_scripts": ["twistftp = twistftp.cli:main"], "pytest11": ["twistftp.testing.plugin = twistftp.testing.plugin"]},
     classifiers=[
         "Development Status :: 4 - Beta",
         "Environment :: No Input/Output (Daemon)",

@@ -17,7 +17,7 @@ from twistftp.testing.server import FTPServer
 class FlatTests(SynchronousTestCase):
     def test_nested(self) -> None:
         """Directories become paths, text octets."""
-        files = {"/a": "ä", "d": {"b": b"x", "e": {}, "f/g": bytearray(b"y")}, "empty": None}
+        files = {"/a": "ä", "d": {"b": b"x", "e": {}, "f/g": bytearray(b"y")}, "../x/../empty/": None}
         expected = {"a": "ä".encode(), "d": None, "d/b": b"x", "d/e": None, "d/f/g": b"y", "empty": None}
         self.assertEqual(expected, flat(files))
 
@@ -48,6 +48,25 @@ class BothKinds:
         self.assertIn("a", files)
         self.assertNotIn("d", files)
         self.assertIn("b'other'", repr(files))
+
+    def test_nothing_is_outside(self: SitesCase) -> None:
+        """``..`` leads no further than to the root, as for clients."""
+        site = self.site()  # type: ignore[attr-defined]
+        site.files["../../escaped"] = b"x"
+        site.files["d/../other"] = b"y"
+        self.assertEqual({"a", "d/b", "escaped", "other"}, set(site.files))
+        self.assertIn("escaped", self.client(site).nlst())
+
+    def test_directories(self: SitesCase) -> None:
+        """One is deleted with all in it; a file cannot be in the place of one, nor in a file."""
+        files = self.site().files  # type: ignore[attr-defined]
+        self.assertRaisesRegex(IsADirectoryError, "d", files.__setitem__, "d", b"")
+        for change in (lambda: files.__setitem__("a/b", b""), lambda: files.make_directory("a/b"), lambda: files.make_directory("a")):
+            self.assertRaisesRegex(OSError, "a", change)
+        self.assertRaises(ValueError, files.__delitem__, "/")
+        self.assertRaises(KeyError, files.__delitem__, "a/b")
+        del files["d"]
+        self.assertEqual(({"a": b"1"}, []), (dict(files), files.directories))
 
     def test_what_is_not_there(self: SitesCase) -> None:
         files = self.site().files  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ import io
 import os
 import threading
 import time
-from ftplib import FTP, FTP_TLS, error_perm
+from ftplib import FTP, FTP_TLS, error_perm, parse227
 from pathlib import Path
 from unittest import skipUnless
 from urllib.request import urlopen
@@ -151,6 +151,18 @@ class SettingsTests(SitesCase):
         self.client(self.serve())
         self.assertRaisesRegex(Exception, "^421", self.connect, site)
 
+    def test_rules_and_addresses(self) -> None:
+        """Who may do what, and what 227 says."""
+        rules = [{"access": "deny", "users": ["bob"], "permissions": ["read"]}, {"access": "allow", "users": ["*"], "permissions": ["read", "write"]}]
+        nat = {"external_address": "192.0.2.9", "internal_networks": ["10.0.0.0/8"]}
+        site = self.serve(authorization=rules, firewall_support=nat, users={"alice": "x", "bob": "x"})
+        client = self.client(site)
+        self.assertEqual("192.0.2.9", parse227(client.sendcmd("PASV"))[0])
+        self.assertEqual(CONTENT, self.fetch(client))
+        client = self.connect(site)
+        client.login("bob", "x")
+        self.assertRaisesRegex(error_perm, "^550", self.fetch, client)
+
     def test_what_is_wrong(self) -> None:
         """Each mistake has a line of its own, and nothing is left behind."""
         wrong = (
@@ -159,10 +171,12 @@ class SettingsTests(SitesCase):
             ({"chaos": [3]}, TypeError, "3 is no fault"),
             ({"files": {"a": 3}}, TypeError, "^a: a file's content is bytes or str"),
             ({"limits": {"max_connections": -1}}, ValueError, "^limits: .*max_connections"),
-            ({"limits": {"max_conns": 1}}, ValueError, "max_conns"),
-            ({"colour": "red"}, ValueError, "colour"),
+            ({"limits": {"max_connection": 1}}, ValueError, "^limits: unknown key max_connection; did you mean max_connections"),
+            ({"authorization": [{"users": ["*"]}]}, ValueError, "^authorization.0.access: is required$"),
+            ({"colour": "red"}, TypeError, "^a site has no option 'colour'$"),
             ({"passive_ports": "9-1"}, ValueError, "port 9 is outside"),
-            ({"root": "/nowhere/at/all", "users": {}}, OSError, "nowhere"),
+            ({"root": "/nowhere/at/all", "files": {"a": b"x"}}, NotADirectoryError, "^root: there is no directory /nowhere/at/all$"),
+            ({"root": __file__}, NotADirectoryError, "no directory .*test_server.py$"),
             ({"address": "192.0.2.1"}, OSError, "192.0.2.1|assign"),
         )
         for options, kind, text in wrong:

@@ -91,7 +91,7 @@ def read(faults: Iterable[Fault | str]) -> tuple[Fault, ...]:
 
     :raises ValueError: a text is no such thing. :raises TypeError: a parameter is missing or unknown, or something is no fault.
     """
-    if isinstance(faults, (str, Fault)):
+    if isinstance(faults, (str, Fault, type)):
         faults = (faults,)
     return tuple(_read(fault) for fault in faults)
 
@@ -100,7 +100,7 @@ def _read(fault: Any) -> Fault:
     if isinstance(fault, Fault):
         return fault
     if isinstance(fault, type) and issubclass(fault, Fault):
-        return fault()
+        return _made(fault)
     if isinstance(fault, str):
         return named(fault)
     raise TypeError(f"{fault!r} is no fault; give one of twistftp.testing.chaos, or its name as a text")
@@ -116,7 +116,14 @@ def named(text: str) -> Fault:
         by_name = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
     except (SyntaxError, ValueError, AttributeError):
         raise ValueError(f"{text!r} is no fault; write name or name(parameters), such as reset_at(1000)") from None
-    return _kind(name)(*given, **by_name)
+    return _made(_kind(name), *given, **by_name)
+
+
+def _made(kind: type[Fault], *given: Any, **by_name: Any) -> Fault:
+    try:
+        return kind(*given, **by_name)
+    except TypeError as error:
+        raise TypeError(str(error).replace(".__init__", "")) from None
 
 
 def _kind(name: str) -> type[Fault]:

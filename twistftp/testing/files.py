@@ -7,11 +7,14 @@ Not here: what clients may do with them.
 from __future__ import annotations
 
 import os
+import shutil
 from abc import abstractmethod
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
+
+from twistftp.wire.paths import resolve
 
 __all__ = ["Content", "DiskFiles", "Files", "MemoryFiles", "flat"]
 
@@ -23,19 +26,38 @@ def flat(files: Mapping[str, Any]) -> dict[str, bytes | None]:
     """
     Nested directories as paths; ``None`` is an empty directory.
 
-    :raises TypeError: something is neither octets, nor text, nor a mapping.
+    :raises TypeError: something is neither octets, nor text, nor a mapping. :raises ValueError: a file has no name, or is a directory as well.
     """
+    if not isinstance(files, Mapping):
+        raise TypeError(f"files must be a mapping of paths to contents, not {type(files).__name__}")
     found: dict[str, bytes | None] = {}
     for name, content in files.items():
-        path = name.strip("/")
+        path = _path(name)
         if isinstance(content, Mapping):
             found[path] = None
             found.update({f"{path}/{below}": octets for below, octets in flat(content).items()})
-        elif content is None:
-            found[path] = None
         else:
-            found[path] = _octets(name, content)
+            found[path] = None if content is None else _octets(name, content)
+    _check(found)
     return found
+
+
+def _path(name: Any) -> str:
+    """As a client's words are taken: from the root, and ``..`` does not lead out of it."""
+    if not isinstance(name, str):
+        raise TypeError(f"a path must be a str, not {name!r}")
+    path = "/".join(resolve((), name))
+    if not path:
+        raise ValueError(f"{name!r} is the root, and no name; a path is like 'dir/name'")
+    return path
+
+
+def _check(found: Mapping[str, bytes | None]) -> None:
+    """:raises ValueError: a file would have to be a directory, too."""
+    for path in found:
+        above = next((str(above) for above in PurePosixPath(path).parents if found.get(str(above)) is not None), None)
+        if above is not None:
+            raise ValueError(f"{path} cannot be in {above}, which is a file")
 
 
 def _octets(name: str, content: Any) -> bytes:
@@ -48,8 +70,8 @@ def _octets(name: str, content: Any) -> bytes:
 
 class Files(MutableMapping[str, bytes]):
     """
-    ``files["dir/name"]`` is a file's content; it can be set and deleted. The mapping holds files alone, by path, in order;
-    a path may begin with a slash.
+    ``files["dir/name"]`` is a file's content; it can be set, with the directories above it, and deleted. The mapping holds files alone, by
+    path, in order, but ``del files["dir"]`` deletes a directory with all in it. A path may begin with a slash.
     """
 
     @property
@@ -84,16 +106,22 @@ class MemoryFiles(Files):
 
     def __getitem__(self, path: str) -> bytes:
         try:
-            return b64decode(self._ask("read", path=path))
+            return b64decode(self._ask("read", path=_path(path)))
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise KeyError(path) from None
 
     def __setitem__(self, path: str, content: Any) -> None:
-        plant(self._ask, {path: _octets(path, content)})
+        self._plant(path, _octets(path, content))
+
+    def _plant(self, path: str, content: bytes | None) -> None:
+        try:
+            plant(self._ask, {_path(path): content})
+        except OSError as error:  # something else is there
+            raise type(error)(path) from None
 
     def __delitem__(self, path: str) -> None:
         try:
-            self._ask("discard", path=path)
+            self._ask("discard", path=_path(path))
         except (FileNotFoundError, NotADirectoryError):
             raise KeyError(path) from None
 
@@ -110,16 +138,16 @@ class MemoryFiles(Files):
 
     def make_directory(self, path: str) -> None:
         """As in ``Files``."""
-        plant(self._ask, {path: None})
+        self._plant(path, None)
 
     def modified(self, path: str) -> float:
         """As in ``Files``."""
-        return float(self._all()[path.strip("/")]["modified"])
+        return float(self._all()[_path(path)]["modified"])
 
     def set_modified(self, path: str, seconds: float) -> None:
         """As in ``Files``."""
         try:
-            self._ask("set_modified", path=path, seconds=seconds)
+            self._ask("set_modified", path=_path(path), seconds=seconds)
         except (FileNotFoundError, NotADirectoryError):
             raise KeyError(path) from None
 
@@ -136,7 +164,7 @@ class DiskFiles(Files):
         self._root = root
 
     def _path(self, path: str) -> Path:
-        return self._root / path.strip("/")
+        return self._root / _path(path)
 
     def __getitem__(self, path: str) -> bytes:
         try:
@@ -150,9 +178,13 @@ class DiskFiles(Files):
         where.write_bytes(_octets(path, content))
 
     def __delitem__(self, path: str) -> None:
+        where = self._path(path)
         try:
-            self._path(path).unlink()
-        except FileNotFoundError:
+            if where.is_dir() and not where.is_symlink():
+                shutil.rmtree(where)
+            else:
+                where.unlink()
+        except (FileNotFoundError, NotADirectoryError):
             raise KeyError(path) from None
 
     def _below(self, *, directories: bool) -> list[str]:
@@ -177,12 +209,12 @@ class DiskFiles(Files):
         """As in ``Files``."""
         try:
             return self._path(path).stat().st_mtime
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise KeyError(path) from None
 
     def set_modified(self, path: str, seconds: float) -> None:
         """As in ``Files``."""
         try:
             os.utime(self._path(path), (seconds, seconds))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise KeyError(path) from None

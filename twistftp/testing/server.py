@@ -20,13 +20,13 @@ from urllib.parse import quote
 from attrs import frozen
 
 from twistftp.testing import chaos as faults
+from twistftp.testing.asked import checked_port, checked_sections, checked_users, tls_kind
 from twistftp.testing.faults.base import Fault
 from twistftp.testing.files import Content, DiskFiles, Files, MemoryFiles, flat, plant
 from twistftp.testing.link import Link, link
 
 __all__ = ["FTPServer", "SessionSeen", "ftp_site"]
 
-_TLS = {False: "", None: "", True: "explicit", "explicit": "explicit", "implicit": "implicit", "required": "required"}
 _HERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 """Where clients of this machine find a site that listens on all addresses."""
 _PATIENCE = 10.0
@@ -81,11 +81,9 @@ class FTPServer:
         passive_ports: str = "0-0",
         **settings: Any,
     ) -> None:
-        if tls not in _TLS:
-            raise ValueError(f"tls must be True, False, 'explicit', 'required' or 'implicit', not {tls!r}")
         self._first = flat(files or {})
-        self.users = dict(users) if users is not None else {"user": "password"}
-        self.tls = _TLS[tls]
+        self.users = checked_users(users) if users is not None else {"user": "password"}
+        self.tls = tls_kind(tls)
         self.host = _HERE.get(address, address)
         self.port = 0
         self.chaos = self._read(chaos)
@@ -95,13 +93,13 @@ class FTPServer:
         self._ca_file = ""
         self._wanted = {
             "address": address,
-            "port": port,
+            "port": checked_port(port),
             "tls": self.tls,
             "users": self.users,
             "anonymous": anonymous,
             "writable": writable,
             "passive_ports": passive_ports,
-            "settings": settings,
+            "settings": checked_sections(settings, FTPServer),
         }
         self._link: Link | None = None
         self._number = 0
@@ -122,12 +120,14 @@ class FTPServer:
         """
         if self._link is not None:
             raise RuntimeError("the site has been started already")
-        if self._on_disk:
-            self._root = self._new_folder()
-        if self._root is not None:
-            self._plant_on_disk(self._root)
-        self._link = link()
         try:
+            if self._on_disk:
+                self._root = self._new_folder()
+            if self._root is not None:
+                if not self._root.is_dir():
+                    raise NotADirectoryError(f"root: there is no directory {self._root}")
+                self._plant_on_disk(self._root)
+            self._link = link()
             wanted = {**self._wanted, "root": str(self._root.resolve()) if self._root else "", "chaos": [fault.as_json() for fault in self.chaos]}
             opened = self._link.ask("open", wanted=wanted)
         except BaseException:
@@ -135,8 +135,12 @@ class FTPServer:
             self._let_go()
             raise
         self._number, self.port = opened["site"], opened["port"]
-        if self._root is None and self._first:
-            plant(self._ask, self._first)
+        try:
+            if self._root is None and self._first:
+                plant(self._ask, self._first)
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def stop(self) -> None:

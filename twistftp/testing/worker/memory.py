@@ -144,10 +144,13 @@ class MemoryTree:
                 self.put(path, content)
 
     def make_parents(self, path: Path) -> None:
-        """Every directory of ``path`` that is not there."""
+        """Every directory of ``path`` that is not there. :raises NotADirectory: one of them is a file."""
         for depth in range(1, len(path) + 1):
-            if self.get(path[:depth]) is None:
+            node = self.get(path[:depth])
+            if node is None:
                 self.make_directory(path[:depth])
+            elif node.children is None:
+                raise NotADirectory
 
     def walk(self) -> Iterator[tuple[str, Node]]:
         """Everything below the root, by path, without the first slash; a directory before what is in it."""

@@ -11,12 +11,13 @@ from copy import deepcopy
 from time import time
 from typing import Any
 
+from cattrs.errors import ForbiddenExtraKeysError
 from twisted.internet.task import deferLater
 
 from twistftp.policy.settings import SiteSettings
 from twistftp.storage.confinement import Confinement
 from twistftp.storage.filesystem import FilesystemShell
-from twistftp.structuring import first_fault, structure
+from twistftp.structuring import Where, advice, first_fault, structure
 from twistftp.testing.chaos import from_json
 from twistftp.testing.worker.armed import Armoury
 from twistftp.testing.worker.memory import MemoryTree
@@ -38,6 +39,19 @@ _TLS: dict[str, dict[str, Any]] = {
     "required": {"self_signed": True, "control_channel": "require", "data_channel": "require"},
     "implicit": {"self_signed": True, "implicit": True},
 }
+
+
+def _told(where: Where, found: BaseException) -> str:
+    """What is wrong with the settings, and where in the sections that the test has given."""
+    place = ".".join(map(str, where[2:]))  # behind "site" and its number
+    text = str(found)
+    match found:
+        case ForbiddenExtraKeysError():
+            key = min(found.extra_fields)
+            text = f"unknown key {key}{advice(key, found.cl)}"
+        case KeyError():
+            text = "is required"
+    return f"{place}: {text}" if place else text
 
 
 class RunningSite:
@@ -82,9 +96,7 @@ class RunningSite:
         try:
             (settings,) = structure({"site": [table]}).site
         except Exception as error:
-            where, fault_found = first_fault(error, ())
-            place = ".".join(str(step) for step in where if step not in ("site", 0))
-            raise ValueError(f"{place}: {fault_found}" if place else str(fault_found)) from None
+            raise ValueError(_told(*first_fault(error, ()))) from None
         return settings
 
     @staticmethod
