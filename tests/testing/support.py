@@ -7,6 +7,7 @@ Not here: what is expected of either.
 from __future__ import annotations
 
 import io
+import os
 import socket
 import ssl
 import struct
@@ -20,7 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twistftp.testing import FTPServer
 
-__all__ = ["CHECKOUT", "CONTENT", "ResumingFTP", "SitesCase", "run", "segments_received", "whole"]
+__all__ = ["CHECKOUT", "CONTENT", "ResumingFTP", "SitesCase", "pytest_environment", "run", "segments_received", "whole"]
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CONTENT = bytes(range(256)) * 20  # 5 120 octets
@@ -42,6 +43,12 @@ def run(code: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # type: ignore[no-any-return]
         [sys.executable, "-W", "error", "-c", code], cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False, **options
     )
+
+
+def pytest_environment() -> dict[str, str]:
+    """For a run of pytest's own: the checkout on the path, and none of the words for a run around it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return {**kept, "PYTHONPATH": str(CHECKOUT)}
 
 
 def whole(connection: Any) -> bytes:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 from attrs import fields
@@ -101,13 +99,6 @@ class DocumentTests(SynchronousTestCase):
         lasting = {name for name, kind in chaos.FAULTS.items() if not issubclass(kind, Occasional)}
         (section,) = re.findall(r"^### The whole site\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
         self.assertEqual(lasting, set(re.findall(r"^\| `(\w+)", section, re.MULTILINE)))
-
-    def test_first_example(self) -> None:
-        """It runs as it stands."""
-        text = (CHECKOUT / "docs" / "testing.md").read_text("utf-8")
-        (example, *_) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-        done = subprocess.run([sys.executable, "-c", example], cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False)
-        self.assertEqual((0, "hello\n"), (done.returncode, done.stdout), done.stderr)
 
     def test_every_fault_is_tested(self) -> None:
         """Each is named in a test that has a client."""
