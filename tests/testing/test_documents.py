@@ -8,7 +8,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from unittest import SkipTest
+from unittest import skipUnless
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -43,62 +43,64 @@ def download(url, name):
 
 
 """
-# How a block is run, by what is in it; the first that fits. With what must have been said.
-RUNNERS = (
-    ("import pytest", "pytest", ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "twistftp.testing.plugin"), r"\b[1-9]\d* passed in "),
-    ("twisted.trial", "twisted", ("-m", "twisted.trial"), r"PASSED \(successes=[1-9]\d*\)"),
-    ("import aioftp", "aioftp", (), r"\A\Z"),
-    ("", "", (), r"\A(hello\n)?\Z"),
-)
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "twistftp.testing.plugin", "--strict-markers")
+PYTHON = ("-c", "import runpy, sys; [runpy.run_path(path, run_name='__main__') for path in sys.argv[1:]]")
 
 
-def blocks(text: str) -> list[str]:
-    """The examples of a page."""
-    return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+def examples(*words: str) -> list[str]:
+    """The examples of the page, and of the README's section, in which these words are."""
+    page = (CHECKOUT / "docs" / "testing.md").read_text("utf-8")
+    section = (CHECKOUT / "README.md").read_text("utf-8").partition("\n## In your tests\n")[2].partition("\n## ")[0]
+    blocks: list[str] = re.findall(r"^```python\n(.*?)^```", page + section, re.MULTILINE | re.DOTALL)
+    return [block for block in blocks if all(word in block for word in words)]
 
 
 class ExampleTests(SynchronousTestCase):
-    """The examples of both pages."""
+    """The examples as a user would run them."""
 
     timeout = 120
 
-    def run_block(self, block: str) -> None:
-        """Run it in a directory of its own. :raises SkipTest: what it is about is not installed."""
-        _, needed, arguments, expected = next(row for row in RUNNERS if row[0] in block)
-        if needed and not find_spec(needed):
-            raise SkipTest(f"needs {needed}")
+    def run_examples(self, blocks: list[str], *arguments: str) -> str:
+        """Run them in a directory of their own: what is said."""
         folder = Path(self.mktemp()).absolute()
         folder.mkdir()
-        (folder / "test_block.py").write_text(PROGRAM + block, "utf-8")
-        command = [sys.executable, *arguments, "test_block" if needed == "twisted" else "test_block.py"]
-        done = subprocess.run(command, cwd=folder, env=pytest_environment(), capture_output=True, text=True, timeout=100, check=False)
-        output = done.stdout + done.stderr
-        self.assertEqual(0, done.returncode, f"{block}\n{output}")
-        self.assertRegex(output, expected)
+        names = [f"test_example_{number}" for number, _ in enumerate(blocks)]
+        for name, block in zip(names, blocks, strict=True):
+            (folder / f"{name}.py").write_text(PROGRAM + block, "utf-8")
+        ending = "" if "twisted.trial" in arguments else ".py"
+        done = subprocess.run(
+            [sys.executable, *arguments, *(name + ending for name in names)],
+            cwd=folder,
+            env={**pytest_environment(), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        return done.stdout
 
-    def test_every_kind_is_there(self) -> None:
-        """Those with pytest, with asyncio, with Twisted, and with nothing of that."""
-        found = blocks((CHECKOUT / "docs" / "testing.md").read_text("utf-8"))
-        kinds = [next(needed for mark, needed, *_ in RUNNERS if mark in block) for block in found]
-        self.assertEqual(["", "pytest", "pytest", "pytest", "aioftp", "twisted"], kinds)
+    def test_every_example_is_one_of_these(self) -> None:
+        """With pytest, with asyncio, with Twisted, or with nothing of that."""
+        kinds = [examples("import pytest"), examples("import aioftp"), examples("twisted.trial"), examples("with ftp_site(files=", "\nwith ")]
+        self.assertEqual([3, 1, 1, 2], [len(blocks) for blocks in kinds])
+        self.assertEqual(sorted(examples()), sorted(block for blocks in kinds for block in blocks))
 
-    def test_readme(self) -> None:
-        """The README's example."""
-        section = (CHECKOUT / "README.md").read_text("utf-8").partition("\n## In your tests\n")[2].partition("\n## ")[0]
-        (block,) = blocks(section)
-        self.run_block(block)
+    def test_plain(self) -> None:
+        """What is read from top to bottom."""
+        self.assertEqual("hello\n", self.run_examples(examples("\nwith "), *PYTHON))
 
+    @skipUnless(find_spec("pytest"), "needs pytest")
+    def test_with_pytest(self) -> None:
+        self.assertRegex(self.run_examples(examples("import pytest"), *PYTEST), r"\b8 passed in ")
 
-def _example(number: int) -> None:
-    def test(self: ExampleTests) -> None:
-        self.run_block(blocks((CHECKOUT / "docs" / "testing.md").read_text("utf-8"))[number])
+    @skipUnless(find_spec("aioftp"), "needs aioftp")
+    def test_with_asyncio(self) -> None:
+        self.assertEqual("", self.run_examples(examples("import aioftp"), *PYTHON))
 
-    test.__doc__ = f"Example {number + 1} of docs/testing.md."
-    setattr(ExampleTests, f"test_example_{number + 1}", test)
-
-
-for _number in range(len(blocks((CHECKOUT / "docs" / "testing.md").read_text("utf-8")))):
-    _example(_number)
+    def test_with_twisted(self) -> None:
+        """In a process whose reactor runs."""
+        self.assertIn("PASSED (successes=1)", self.run_examples(examples("twisted.trial"), "-m", "twisted.trial"))
 
 
 class TableTests(SynchronousTestCase):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from ftplib import error_perm
+from importlib.util import find_spec
+from unittest import skipUnless
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.testing.support import SitesCase
+from tests.testing.support import SitesCase, run
 from twistftp.testing.files import flat
 from twistftp.testing.server import FTPServer
 
@@ -171,3 +173,31 @@ class ContentTests(SitesCase):
             self.assertEqual(content, site.files["x"])
 
         check()
+
+
+class WhereTests(SynchronousTestCase):
+    """Where files in memory are."""
+
+    @skipUnless(find_spec("resource"), "no limits of processes here")
+    def test_nothing_is_written(self) -> None:
+        """Neither process may write a single octet to any file of the disk, and all goes on."""
+        code = """
+import io, resource, tempfile
+from ftplib import FTP
+from twistftp.testing import ftp_site
+tempfile.gettempdir()  # which tries whether it may write there
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+with ftp_site({"dir/a": bytes(100_000)}, tls=True) as site, FTP() as client:
+    client.connect(site.host, site.port)
+    client.login(site.user, site.password)
+    client.storbinary("STOR dir/b", io.BytesIO(bytes(1_000_000)))
+    client.storbinary("APPE dir/b", io.BytesIO(bytes(1_000_000)))
+    client.rename("dir/b", "c")
+    client.retrbinary("RETR c", len)
+    client.mkd("new")
+    client.quit()
+    site.files["more"] = bytes(100_000)
+    print({path: len(octets) for path, octets in site.files.items()}, site.root)
+"""
+        done = run(code)
+        self.assertEqual(("{'c': 2000000, 'dir/a': 100000, 'more': 100000} None\n", "", 0), (done.stdout, done.stderr, done.returncode))

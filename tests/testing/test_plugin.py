@@ -12,7 +12,8 @@ from unittest import skipUnless
 
 from twisted.trial.unittest import SynchronousTestCase
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+from tests.testing.support import CHECKOUT, pytest_environment
+
 SAMPLE = """
     import sys
     from ftplib import FTP
@@ -79,12 +80,12 @@ class PytestTests(SynchronousTestCase):
 
     timeout = 180
 
-    def run_pytest(self, *arguments: object) -> tuple[int, str]:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    def run_pytest(self, *arguments: object, path: str = "") -> tuple[int, str]:
+        environment = pytest_environment()
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *map(str, arguments)],
             cwd=CHECKOUT,
-            env={**environment, "PYTHONPATH": str(CHECKOUT)},
+            env={**environment, "PYTHONPATH": os.pathsep.join((environment["PYTHONPATH"], path))},
             capture_output=True,
             text=True,
             timeout=150,
@@ -106,6 +107,36 @@ class PytestTests(SynchronousTestCase):
         self.assertIn("ValueError: tls must be True, False", output)
         self.assertEqual(1, status)
 
+    def test_the_process_ends_with_the_run(self) -> None:
+        """Though the one that ran pytest goes on, as an editor's does."""
+        code = f"""
+import pytest
+from twistftp.testing import link
+assert pytest.main(["-q", "-p", "no:cacheprovider", "-k", "test_plain", {str(self.sample())!r}]) == 0
+assert link._current is None
+"""
+        done = subprocess.run([sys.executable, "-c", code], env=pytest_environment(), capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        self.assertIn("1 passed", done.stdout)
+
+    @skipUnless(find_spec("setuptools"), "needs setuptools")
+    def test_as_installed(self) -> None:
+        """The fixtures are there by the entry point of the package alone; whoever names the plugin as well, in any way, has it once."""
+        base = Path(self.mktemp()).absolute()
+        base.mkdir()
+        command = [sys.executable, "setup.py", "-q", "egg_info", "--egg-base", str(base)]
+        subprocess.run(command, cwd=CHECKOUT, capture_output=True, timeout=60, check=True)
+        test = base / "test_one.py"
+        test.write_text("def test_one(ftp_site): assert list(ftp_site.files) == []\n")
+        for more in ((), ("-p", "twistftp.testing.plugin")):
+            status, output = self.run_pytest(*more, test, path=str(base))
+            self.assertEqual(0, status, output)
+            self.assertIn("1 passed", output)
+        (base / "conftest.py").write_text('pytest_plugins = ["twistftp.testing.plugin"]\n')
+        self.assertIn("1 passed", self.run_pytest(test, path=str(base))[1])
+        (base / "conftest.py").unlink()
+        self.assertIn("fixture 'ftp_site' not found", self.run_pytest("-p", "no:twistftp.testing.plugin", test, path=str(base))[1])
+
     @skipUnless(find_spec("xdist"), "needs pytest-xdist")
     def test_in_parallel(self) -> None:
         """Each of pytest-xdist's processes has sites of its own."""
@@ -123,7 +154,6 @@ class PytestTests(SynchronousTestCase):
         code = "import sys, twistftp.testing.plugin; print(sorted(name for name in sys.modules if name.startswith('twistftp')))"
         done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=True)
         self.assertEqual("['twistftp', 'twistftp.testing', 'twistftp.testing.plugin']\n", done.stdout)
-        self.assertIn('"pytest11": ["twistftp = twistftp.testing.plugin"]', (CHECKOUT / "setup.py").read_text("utf-8"))
 
     def test_example_with_ftplib(self) -> None:
         """It passes as it stands."""
@@ -137,6 +167,6 @@ class AioftpExampleTests(SynchronousTestCase):
     def test_example_with_aioftp(self) -> None:
         """It passes as it stands, without pytest."""
         command = [sys.executable, str(CHECKOUT / "examples" / "test_with_aioftp.py")]
-        done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, env=pytest_environment(), capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertRegex(done.stderr, r"Ran 3 tests .*\n\nOK")

@@ -3,6 +3,7 @@ A server for other people's test suites: ``with ftp_site(files={"a.txt": b"hello
 
 =============================  ==================================================================================
 ``server``, ``files``          :class:`FTPServer`, what ``ftp_site`` gives, and its files
+``asked``                      its options, checked
 ``chaos``, ``faults``          what can be made to go wrong, by name, and what each does
 ``plugin``                     the fixture ``ftp_site`` for pytest
 ``link``                       the process in which the sites run, as the test's process sees it
