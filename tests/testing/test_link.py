@@ -182,11 +182,11 @@ class ConversationTests(SitesCase):
         self.addCleanup(signal.signal, signal.SIGALRM, signal.signal(signal.SIGALRM, ring))
         signal.setitimer(signal.ITIMER_REAL, 0.05)
         with self.assertRaises(_Rung):
-            site.wait_for_command("NOOP", timeout=0.1)
+            site.wait_for_command("NOOP", timeout=0.5)
         self.assertEqual(["a.bin"], list(site.files))
         site.wait_until_idle()
         with self.assertRaises(TimeoutError):
-            site.wait_for_command("NOOP", timeout=0.1)  # the answer of the first comes before this one's
+            site.wait_for_command("NOOP", timeout=0.6)  # the answer to the first comes meanwhile
 
     def test_end(self) -> None:
         """Whoever has a site still is told, and the next one has a new process."""
