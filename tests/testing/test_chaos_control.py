@@ -74,7 +74,7 @@ class EndTests(SitesCase):
 
     def test_reset_control_at(self) -> None:
         """So many octets of replies, then a reset; the next connection is a good one."""
-        site = self.serve(chaos.reset_control_at(7, times=1))
+        site = self.serve(chaos.reset_control_at(7, times=1, pause=0.5))
         with socket.create_connection((site.host, site.port), 10) as connection:
             self.assertEqual(b"220 twi", self.exactly(connection, 7))
             self.assertRaises(ConnectionResetError, connection.recv, 1)

@@ -99,7 +99,7 @@ class Occasional(Fault):
             at_least(1)(self, attribute, value)
 
     pause = 0.0
-    """Seconds between the pieces of :meth:`pieces`, and of a data connection's ``step`` octets."""
+    """Seconds between the pieces of :meth:`pieces`, and of a data connection's ``step`` octets, and before the end at :meth:`control_limit`."""
     step = 0
     """Octets that are sent in a segment of their own on data connections; 0: as many as there are."""
     early: ClassVar[int | None] = None

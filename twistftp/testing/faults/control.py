@@ -49,9 +49,14 @@ class split_replies(Occasional):
 
 @frozen(slots=False)
 class reset_control_at(Occasional):
-    """The control connection is reset when so many octets of replies have been sent on it. One connection is one occasion."""
+    """
+    The control connection is reset when so many octets of replies have been sent on it. One connection is one occasion.
+
+    The reset comes ``pause`` seconds behind the last octet: one that overtakes the client's own return from ``connect`` would show there.
+    """
 
     octet: int = field(validator=at_least(0))
+    pause: float = field(default=0.1, validator=at_least(0), kw_only=True)
 
     def control_limit(self) -> int | None:
         """There."""

@@ -106,12 +106,12 @@ class Armoury:
                 return pieces, armed.fault.pause
         return [octets], 0.0
 
-    def control_limit(self) -> int | None:
-        """Octets after which a new control connection will be reset. The connection is the occasion."""
+    def control_limit(self) -> tuple[int, float] | None:
+        """Octets after which a new control connection will be reset, and seconds behind them. The connection is the occasion."""
         found = [(armed, limit) for armed in self if (limit := armed.fault.control_limit()) is not None]
         for armed, _ in found:
             armed.use()
-        return min((limit for _, limit in found), default=None)
+        return min(((limit, armed.fault.pause) for armed, limit in found), default=None)
 
     def for_data(self, verb: str) -> list[Occasional]:
         """What befalls the data connection of the transfer that ``verb`` begins now."""

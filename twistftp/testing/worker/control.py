@@ -27,13 +27,16 @@ class Wire:
     """
     The transport of a control connection with what can be wrong with it; all but writing and closing is the transport's own.
 
+    :ivar limit: octets that may still be said before the connection is reset, and seconds behind them; ``None``: as many as there are.
+
     It stands above TLS, for a client sees how records are cut and not how segments are. The one below TLS is set ``aside``: octets pass through.
     """
 
     sends_at_once = False  # so a 227 waits for a turn of its own, as over any other transport
 
-    def __init__(self, inner: Any, site: Any, limit: int | None) -> None:
-        self._inner, self._site, self._limit = inner, site, limit
+    def __init__(self, inner: Any, site: Any, limit: tuple[int, float] | None) -> None:
+        self._inner, self._site = inner, site
+        self.limit = limit
         self._queue: deque[tuple[bytes, float]] = deque()  # pieces, and the seconds before each
         self._waiting: Any = None
         self._ending = False
@@ -51,11 +54,6 @@ class Wire:
     @protocol.setter
     def protocol(self, protocol: Any) -> None:
         self._inner.protocol = protocol
-
-    @property
-    def limit(self) -> int | None:
-        """Octets that may still be said before the connection is reset; ``None``: as many as there are."""
-        return self._limit
 
     def write(self, data: bytes) -> None:
         """Say it, in pieces if it must be."""
@@ -84,22 +82,24 @@ class Wire:
             hang_up(self._inner)
 
     def _say(self, piece: bytes) -> None:
-        if self._limit is None or self.aside:
+        if self.limit is None or self.aside:
             self._inner.write(piece)
             return
-        said, self._limit = piece[: self._limit], max(0, self._limit - len(piece))
-        if said:
-            self._inner.write(said)
-        if not self._limit:
+        octets, pause = self.limit
+        self.limit = max(0, octets - len(piece)), pause
+        if octets:
+            self._inner.write(piece[:octets])
+        if octets <= len(piece):
             self._is_over = True
-            self._reset(_LOOKS)
+            self._waiting = self._site.reactor.callLater(pause, self._reset, _LOOKS)
 
     def _reset(self, looks: int) -> None:
         """When the client has what was said: a reset may overtake what is on its way."""
         queued = getattr(self._inner, "queued", None)
         if queued is not None and queued() and looks:
-            self._site.reactor.callLater(_LOOK, self._reset, looks - 1)
+            self._waiting = self._site.reactor.callLater(_LOOK, self._reset, looks - 1)
         else:
+            self._waiting = None
             self._inner.abortConnection()
 
     def loseConnection(self) -> None:
@@ -141,7 +141,7 @@ class FaultyPI(ServerPI):
         limit = old.limit if old is not None else None
         if isinstance(transport, Wire):  # back to clear text
             transport.aside = False
-            transport._limit = limit
+            transport.limit = limit
             self._wire = transport
         else:
             if old is not None and old._inner is not transport:
