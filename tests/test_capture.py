@@ -38,6 +38,13 @@ capture = "{capture}"
 """
 
 
+class _Site:
+    """What of a site counts here."""
+
+    protocol = ServerPI
+    settings: Any
+
+
 class CaptureTests(Case):
     """``--capture DIR`` and ``[site.logging] capture``."""
 
@@ -160,18 +167,18 @@ class CaptureTests(Case):
 
     def test_sites_share_a_directory(self) -> None:
         """Sites with the same directory have its room in common; each is turned off by itself."""
-        sites: list[Any] = [Mock() for _ in range(2)]
+        sites: list[Any] = [_Site() for _ in range(2)]
         monitoring = Monitoring(Clock(), None, lambda: [Mock(site=site) for site in sites], lambda: 0.0, at_once)
         for site in sites:
-            site.settings.logging = Logging(capture=str(self.place))
+            site.settings = Mock(logging=Logging(capture=str(self.place)))
             monitoring._capture(site)
-            self.assertIsNot(ServerPI, site.begin)
+            self.assertIsNot(ServerPI, site.protocol)
         self.assertEqual([str(self.place)], list(monitoring._recordings))
-        began = sites[1].begin
-        sites[0].settings.logging = Logging()
+        began = sites[1].protocol
+        sites[0].settings = Mock(logging=Logging())
         for site in sites:
             monitoring._capture(site)
-        self.assertEqual([ServerPI, began], [site.begin for site in sites])
+        self.assertEqual([ServerPI, began], [site.protocol for site in sites])
 
     def test_unusable(self) -> None:
         """A directory that is none stops the start, in one line that names the option, the value and the rule."""

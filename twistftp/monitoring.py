@@ -19,7 +19,6 @@ from twistftp.control import CannotServe, ControlSocket
 from twistftp.logfile import CannotOpen, InThread
 from twistftp.places import usual_places
 from twistftp.policy.settings import ServerSettings
-from twistftp.session.interpreter import ServerPI
 from twistftp.site import FTPSite
 
 if TYPE_CHECKING:
@@ -166,11 +165,11 @@ class Monitoring:
             self._log.error("capsules: cannot begin to capture behind a chroot; start the server with it")
             return
         self._captures[site] = wanted
-        site.begin = ServerPI
+        site.protocol = type(site).protocol
         if wanted:
             if wanted not in self._recordings:
                 self._recordings[wanted] = Recording(self._reactor, wanted, self._in_thread, self._now)
-            site.begin = capturing(self._recordings[wanted])
+            site.protocol = capturing(self._recordings[wanted])  # type: ignore[assignment]
 
     def _meter(self) -> None:
         """Measure the latencies of all sites if metrics are asked for."""

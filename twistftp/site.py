@@ -10,7 +10,7 @@ import itertools
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from twisted.cred.portal import Portal
@@ -34,6 +34,7 @@ from twistftp.session.transcript import Transcript
 from twistftp.session.verbs.denied import denying, unknown_verbs
 from twistftp.session.verbs.table import SITE_VERBS, VERBS
 from twistftp.session.verdicts import Verdicts
+from twistftp.storage.listing_cache import SHARED as LISTINGS
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.deflate import Mill
 from twistftp.transport.dns import DNS
@@ -109,7 +110,6 @@ class FTPSite(FTPFactory):
         self.hosts = VirtualHosts(self)
         self.throttle = Throttle(reactor, settings.limits)
         self.mill = Mill(lambda work: reactor.callLater(0, work))
-        self.begin: Callable[[FTPSite, int, str], ServerPI] = ServerPI  # makes the sessions; another kind of them sees more (``capsules``)
         self.sessions: set[ServerPI] = set()
         self._per_address: Counter[str] = Counter()
         self._numbers = numbers or itertools.count(1)
@@ -155,6 +155,7 @@ class FTPSite(FTPFactory):
         """The last one is closed."""
         self.resolver.stop()
         self.logon_guard.stop()
+        LISTINGS.clear()  # other sites of the process lose theirs, too, and make them again
         super().stopFactory()
 
     # -- connections ---------------------------------------------------------------------------------------------------------------------
@@ -178,7 +179,7 @@ class FTPSite(FTPFactory):
         if refused is not None:
             self.transcript.tally.refused += 1
             return Refusal(None if site.settings.tls.implicit else refused, self.deadlines)
-        return site.begin(site, next(site._numbers), peer)
+        return site.protocol(site, next(site._numbers), peer)  # type: ignore[call-arg]
 
     def receive(self, control: ServerPI) -> Reply | None:
         """

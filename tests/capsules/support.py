@@ -29,7 +29,7 @@ class Captured:
         self.directory.mkdir()
         options = {} if limit is None else {"limit": limit}
         self.recording = Recording(dialogue.clock, str(self.directory), at_once, lambda: 1710000000.0, **options)
-        dialogue.site.begin = capturing(self.recording)
+        dialogue.site.protocol = capturing(self.recording)
         self.client: Client = dialogue.another()
 
     @property

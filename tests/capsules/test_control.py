@@ -87,7 +87,7 @@ class DialogueTests(SynchronousTestCase):
     def test_others_are_not_captured(self) -> None:
         """Sessions that began before are as ever, and so are those that begin after."""
         captured = capture(self)
-        captured.dialogue.site.begin = ServerPI
+        captured.dialogue.site.protocol = ServerPI
         self.assertIs(ServerPI, type(captured.dialogue.another().pi))
         self.assertIs(ServerPI, type(captured.dialogue.pi))
 

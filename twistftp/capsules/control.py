@@ -36,7 +36,7 @@ _LINES = 1000
 
 
 def capturing(recording: Recording) -> Callable[[Any, int, str], ServerPI]:
-    """What ``FTPSite.begin`` is while the site's sessions are captured; those for which there is no room are as ever."""
+    """What ``FTPSite.protocol`` is while the site's sessions are captured; those for which there is no room are as ever."""
 
     def begin(site: Any, identifier: int, peer: str) -> ServerPI:
         return CapturedPI(recording, site, identifier, peer) if recording.is_open else ServerPI(site, identifier, peer)

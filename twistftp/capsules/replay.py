@@ -96,7 +96,7 @@ class Replay:
         site.now = self._now  # type: ignore[method-assign]
         site.utc_offset = lambda now: float(header.get("utc_offset", 0.0))  # type: ignore[method-assign]
         site.messages = Messages(settings)
-        site.begin = self._begin
+        site.protocol = self._begin  # type: ignore[assignment]
         return site
 
     def _now(self) -> float:
