@@ -1,0 +1,163 @@
+"""
+One row after the other, whatever the server does: each check has its share of the time, and a session that breaks is made anew.
+
+Not here: what the checks do (``rows``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from twistftp.cli.conform.card import Card, Outcome
+from twistftp.cli.conform.connection import Allowance
+from twistftp.cli.conform.row import Broken, Need, NotOffered, NotTried, Row, Verdict
+from twistftp.cli.conform.transcript import shown
+from twistftp.cli.conform.visit import CannotConnect, Visit
+from twistftp.cli.doctor.channel import Lost, OutOfTime
+from twistftp.cli.doctor.control import Interrupted
+from twistftp.cli.doctor.target import Target
+
+__all__ = ["examine"]
+
+_GIVES_UP = 3
+"""Connections in a row that do not come about, after which there is no server any more."""
+
+
+def examine(target: Target, rows: Iterable[Row], seconds: float, *, ca: str = "", is_insecure: bool = False, may_write: bool = False) -> Card:
+    """
+    Try rows on a server, for at most so many seconds (and a few more to clear up).
+
+    :param may_write: make files there, in a directory of our own.
+    :raises CannotTrust: ``ca`` holds no certificates.
+    """
+    allowance = Allowance(seconds)
+    visit = Visit(target, allowance, ca=ca, is_insecure=is_insecure, may_write=may_write)
+    examination = _Examination(visit, allowance)
+    examination.introduce()
+    if may_write:
+        examination.make_ground()
+    outcomes = tuple(examination.outcome(row) for row in rows)
+    if may_write:
+        examination.clear_ground()
+    visit.drop()
+    user = "" if target.is_anonymous else f"{target.user}@"
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    return Card(f"{target.scheme}://{user}{host}:{target.port}/{target.path}", examination.server, outcomes, tuple(examination.remarks))
+
+
+class _Examination:
+    """The course of it."""
+
+    def __init__(self, visit: Visit, allowance: Allowance) -> None:
+        self._visit, self._allowance = visit, allowance
+        self.server: dict[str, str] = {}
+        self.remarks: list[str] = []
+        self._misses = 0
+
+    def outcome(self, row: Row) -> Outcome:
+        """Try one row."""
+        visit = self._visit
+        if self._allowance.is_over:
+            return Outcome(row, Verdict.NOT_TRIED, "the time was up (--timeout)")
+        if self._misses >= _GIVES_UP:
+            return Outcome(row, Verdict.NOT_TRIED, "the server does not take connections any more")
+        visit.begin()
+        verdict, reason = self._verdict(row)
+        # What the server owes behind its last reply would be taken for the next check's.
+        visit.settle(verdict is not Verdict.FAIL)
+        return Outcome(row, verdict, reason, visit.transcript.lines)
+
+    def _verdict(self, row: Row) -> tuple[Verdict, str]:
+        try:
+            self._supply(row)
+            row.check(self._visit)
+        except Broken as broken:
+            self._misses = 0
+            return Verdict.FAIL, str(broken)
+        except NotOffered as missing:
+            return Verdict.NOT_APPLICABLE, str(missing)
+        except CannotConnect as error:
+            self._misses += 1
+            return Verdict.NOT_TRIED, str(error)
+        except NotTried as missing:
+            return Verdict.NOT_TRIED, str(missing)
+        except Interrupted as interrupted:
+            detail = f" ({interrupted.detail})" if interrupted.detail else ""
+            return Verdict.FAIL, f"no reply to {interrupted.command or 'the connection (no greeting)'}: {interrupted.ending.value}{detail}"
+        except Lost as lost:
+            return Verdict.FAIL, f"a connection breaks: {lost.ending.value}"
+        except OutOfTime:
+            if self._allowance.is_over:
+                return Verdict.NOT_TRIED, "the time was up (--timeout)"
+            return Verdict.FAIL, f"it did not come to an end within {self._allowance.seconds:.0f} s"
+        self._misses = 0
+        return Verdict.PASS, ""
+
+    def _supply(self, row: Row) -> None:
+        """
+        See that what a row needs is there.
+
+        :raises NotTried: it is not.
+        """
+        visit, needs = self._visit, row.needs
+        if Need.WRITE in needs:
+            if not visit.may_write:
+                raise NotTried("--write was not given")
+            if not visit.ground.is_ours:
+                raise NotTried(visit.ground.trouble or "no directory could be made")
+        if Need.FILE in needs:
+            visit.sample()
+        if Need.DIRECTORY in needs:
+            visit.directory()
+        for need, is_wanted in ((Need.IPV4, False), (Need.IPV6, True)):
+            if need in needs and visit.session().is_ipv6 is not is_wanted:
+                raise NotTried(f"the control connection goes over IPv{'4' if is_wanted else '6'}")
+
+    def make_ground(self) -> None:
+        """The files to look at."""
+        self._visit.begin()
+        trouble = self._trying(self._visit.ground.make)
+        self._visit.ground.trouble = self._visit.ground.trouble or trouble
+        if self._visit.ground.trouble:
+            self.remarks.append(f"Nothing was written: {self._visit.ground.trouble}")
+        self._visit.drop()
+
+    def clear_ground(self) -> None:
+        """Remove them again; for this there is time even if there is none any more."""
+        left: list[str] = []
+        self._allowance.extend(10.0)
+        trouble = self._trying(lambda: left.append(self._visit.ground.clear()))
+        self.remarks += [text for text in [*left, trouble and f"what was made could not be removed: {trouble}"] if text]
+
+    def introduce(self) -> None:
+        """What the server says about itself."""
+        visit = self._visit
+
+        def note(name: str, text: str) -> None:
+            self.server[name] = shown(text.encode("utf-8", "surrogateescape"), visit.target.secret)
+
+        def ask() -> None:
+            note("greeting", " ".join(visit.greet(visit.stranger(hears_greeting=False)).lines))
+            client = visit.session(fresh=True)
+            if client.channel.tls is not None:
+                note("TLS", client.channel.tls.version() or "")
+            note("SYST", str(client.ask("SYST")))
+            note("FEAT", ", ".join(line.strip() for line in client.ask("FEAT").lines[1:-1]))
+
+        visit.begin()
+        trouble = self._trying(ask)
+        if trouble:
+            self.remarks.append(f"No session could be had: {trouble}")
+        visit.drop()
+
+    def _trying(self, step: Callable[[], object]) -> str:
+        """Do something that may fail; why it did."""
+        try:
+            step()
+        except (Broken, NotOffered, NotTried) as error:
+            return str(error)
+        except (Interrupted, Lost) as error:
+            return f"the connection breaks: {error.ending.value}"
+        except OutOfTime:
+            return "the time was up"
+        return ""
