@@ -13,6 +13,7 @@ from twistftp.cli.conform.rows.facts import facts
 from twistftp.cli.conform.rows.lines import at_last, lines
 from twistftp.cli.conform.rows.listings import listings
 from twistftp.cli.conform.rows.login import login
+from twistftp.cli.conform.rows.machine_listings import machine_listings
 from twistftp.cli.conform.rows.parameters import directories, information, parameters
 from twistftp.cli.conform.rows.security import security
 from twistftp.cli.conform.rows.transfers import transfers
@@ -22,7 +23,22 @@ __all__ = ["ROWS", "UnknownRow", "chosen"]
 
 ROWS: tuple[Row, ...] = tuple(
     row
-    for group in (login, lines, directories, parameters, information, data_ports, transfers, listings, facts, writing, security, data_tls, at_last)
+    for group in (
+        login,
+        lines,
+        directories,
+        parameters,
+        information,
+        data_ports,
+        transfers,
+        listings,
+        machine_listings,
+        facts,
+        writing,
+        security,
+        data_tls,
+        at_last,
+    )
     for row in group.rows
 )
 

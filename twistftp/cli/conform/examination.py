@@ -17,7 +17,7 @@ from twistftp.cli.doctor.channel import Lost, OutOfTime
 from twistftp.cli.doctor.control import Interrupted
 from twistftp.cli.doctor.target import Target
 
-__all__ = ["examine"]
+__all__ = ["Examination", "examine"]
 
 _GIVES_UP = 3
 """Connections in a row that do not come about, after which there is no server any more."""
@@ -30,9 +30,8 @@ def examine(target: Target, rows: Iterable[Row], seconds: float, *, ca: str = ""
     :param may_write: make files there, in a directory of our own.
     :raises CannotTrust: ``ca`` holds no certificates.
     """
-    allowance = Allowance(seconds)
-    visit = Visit(target, allowance, ca=ca, is_insecure=is_insecure, may_write=may_write)
-    examination = _Examination(visit, allowance)
+    visit = Visit(target, Allowance(seconds), ca=ca, is_insecure=is_insecure, may_write=may_write)
+    examination = Examination(visit)
     examination.introduce()
     if may_write:
         examination.make_ground()
@@ -45,11 +44,11 @@ def examine(target: Target, rows: Iterable[Row], seconds: float, *, ca: str = ""
     return Card(f"{target.scheme}://{user}{host}:{target.port}/{target.path}", examination.server, outcomes, tuple(examination.remarks))
 
 
-class _Examination:
-    """The course of it."""
+class Examination:
+    """The course of it; ``server`` is how the server introduces itself, ``remarks`` what is to be said beside the rows."""
 
-    def __init__(self, visit: Visit, allowance: Allowance) -> None:
-        self._visit, self._allowance = visit, allowance
+    def __init__(self, visit: Visit) -> None:
+        self._visit, self._allowance = visit, visit.allowance
         self.server: dict[str, str] = {}
         self.remarks: list[str] = []
         self._misses = 0
@@ -65,7 +64,8 @@ class _Examination:
         verdict, reason = self._verdict(row)
         # What the server owes behind its last reply would be taken for the next check's.
         visit.settle(verdict is not Verdict.FAIL)
-        return Outcome(row, verdict, reason, visit.transcript.lines)
+        # The reason may quote the server.
+        return Outcome(row, verdict, shown(reason.encode("utf-8", "surrogateescape"), visit.target.secret), visit.transcript.lines)
 
     def _verdict(self, row: Row) -> tuple[Verdict, str]:
         try:

@@ -89,11 +89,20 @@ class Ground:
         """The directory of our own with all that is in it, and nothing else; whether it is gone."""
         if client.ask(f"CWD {name}").code >= 400:
             return False
-        for inner in {entry.rpartition("/")[2] for entry in client.fetch("NLST").lines} - {"", ".", ".."}:
+        for inner in self._names(client) - {"", ".", ".."}:
             if client.ask(f"DELE {inner}").code >= 400 and depth > 0:
                 self._remove(client, inner, depth - 1)
         client.ask("CDUP")
         return client.ask(f"RMD {name}").code < 400
+
+    @staticmethod
+    def _names(client: Client) -> set[str]:
+        """What is in the working directory; not every server has NLST without an argument."""
+        transfer = client.fetch("NLST")
+        if transfer.ended.code < 400:
+            return {entry.rpartition("/")[2] for entry in transfer.lines}
+        listing = client.fetch("LIST").octets
+        return {file.name for file in files(listing)} | set(directories(listing))
 
     @property
     def is_ours(self) -> bool:

@@ -145,15 +145,15 @@ def _active(visit: Visit, verb: str) -> Transfer:
         if said.code >= 500:
             raise NotOffered(f"{verb} is answered {said.code}: no active mode")
         client.judge(verb, said, "200")
-        client.send("NLST")
+        client.send("LIST")
         data = client.accept(listener)
     try:
-        begun = client.judge("NLST", client.hear(), "1xx")
+        begun = client.judge("LIST", client.hear(), "1xx")
         client.protect(data)
         octets = client.drain(data)
     finally:
         data.close()
-    ended = client.judge("the end of NLST", client.hear(visit.allowance.to_transfer), "226 250")
+    ended = client.judge("the end of LIST", client.hear(visit.allowance.to_transfer), "226 250")
     return Transfer(begun, ended, octets)
 
 
@@ -240,7 +240,7 @@ def nowhere(visit: Visit) -> None:
 )
 def no_set_up(visit: Visit) -> None:
     """503 says as much."""
-    visit.session(fresh=True).must("NLST", "425 503", visit.allowance.to_talk)
+    visit.session(fresh=True).must("LIST", "425 503", visit.allowance.to_talk)
 
 
 @data_ports.row("P-DC-3", "beyond", BEYOND, "After a second PASV, the transfer goes over the second port.", LOGIN)
@@ -249,7 +249,7 @@ def latest(visit: Visit) -> None:
     client = visit.session(fresh=True)
     first = client.passive()
     try:
-        client.fetched("NLST")
+        client.fetched("LIST")
     finally:
         first.close()
 

@@ -20,7 +20,7 @@ data_tls = RowGroup("TLS on data connections")
 def protected_listing(visit: Visit) -> None:
     """The client shakes hands when the 150 has come."""
     client = visit.protected()
-    client.fetched("NLST")
+    client.fetched("LIST")
 
 
 @data_tls.row("P-TD-1.active", "RFC 4217 §7", MUST, "In active mode, too, the server is TLS's server.", TLS, LOGIN)
@@ -34,15 +34,15 @@ def protected_active(visit: Visit) -> None:
         said = client.ask(f"PORT {client.port_argument(port)}")
         if said.code >= 500:
             raise NotOffered(f"PORT is answered {said.code}: no active mode")
-        client.send("NLST")
+        client.send("LIST")
         data = client.accept(listener)
     try:
-        client.judge("NLST", client.hear(), "1xx")
+        client.judge("LIST", client.hear(), "1xx")
         client.protect(data)
         client.drain(data)
     finally:
         data.close()
-    client.judge("the end of NLST", client.hear(visit.allowance.to_transfer), "226 250")
+    client.judge("the end of LIST", client.hear(visit.allowance.to_transfer), "226 250")
 
 
 @data_tls.row(
@@ -58,13 +58,13 @@ def early_hello(visit: Visit) -> None:
     client = visit.protected(fresh=True)
     data = client.passive()
     try:
-        client.send("NLST")
+        client.send("LIST")
         client.protect(data)
-        client.judge("NLST", client.hear(), "1xx")
+        client.judge("LIST", client.hear(), "1xx")
         client.drain(data)
     finally:
         data.close()
-    client.judge("the end of NLST", client.hear(visit.allowance.to_transfer), "226 250")
+    client.judge("the end of LIST", client.hear(visit.allowance.to_transfer), "226 250")
 
 
 @data_tls.row(
@@ -106,5 +106,5 @@ def answered_properly(visit: Visit) -> None:
 )
 def resumed(visit: Visit) -> None:
     """Spares a handshake, and proves whose data connection it is."""
-    if not visit.protected().fetched("NLST").is_resumed:
+    if not visit.protected().fetched("LIST").is_resumed:
         raise Broken("it shakes hands anew")

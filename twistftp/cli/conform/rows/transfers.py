@@ -20,6 +20,8 @@ __all__ = ["transfers"]
 
 transfers = RowGroup("Fetching files")
 _PART = b"twistftp conform " * 64
+_MOMENT = 0.2
+"""Seconds in which a server takes a data connection that is there."""
 
 
 def _image(client: Client) -> Client:
@@ -181,6 +183,8 @@ def _under_way(visit: Visit) -> tuple[Client, Connection]:
     client.protect(data)
     data.send(_PART, visit.allowance.until(visit.allowance.to_transfer))
     visit.transcript.data(f"{len(_PART)} octets sent; the connection stays open")
+    if (early := client.dialogue.hear_if_any(_MOMENT)) is not None:
+        raise Broken(f"the transfer is said to be over: {early}")
     return client, data
 
 

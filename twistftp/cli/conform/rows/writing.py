@@ -38,6 +38,20 @@ def _holds(client: Client, name: str, octets: bytes) -> None:
         raise Broken(f"{name} has {len(came)} octets then, and should have {len(octets)}{'' if len(came) != len(octets) else ' others'}")
 
 
+def _is_listed(client: Client, name: str) -> None:
+    """
+    See whether a listing shows a name; NLST shows it as it is, but not every server has that without an argument.
+
+    :raises Broken: it does not.
+    """
+    transfer = client.fetch("NLST")
+    lines = [line.rpartition("/")[2] for line in transfer.lines]
+    if transfer.ended.code >= 400:
+        lines = [name for line in client.fetched("LIST").lines if line.endswith(f" {name}")]
+    if name not in lines:
+        raise Broken(f"no listing shows the name {name!r}")
+
+
 @writing.row(
     "P-STOR-1", "RFC 959 §4.1.3, §5.4", MUST, "STOR takes a file (125 or 150, 226 or 250), and RETR then sends the same octets.", LOGIN, WRITE
 )
@@ -235,7 +249,7 @@ def rename(visit: Visit) -> None:
     client.judge("RETR of the old name", client.fetch("RETR old.bin").ended, "450 550")
 
 
-@writing.row("P-RNFR-1.missing", "RFC 959 §5.4", MUST, "RNFR of what does not exist is answered 550 (or 450).", LOGIN, WRITE)
+@writing.row("P-RNFR-1.missing", "RFC 959 §5.4", SHOULD, "RNFR of what does not exist is answered 550 (or 450).", LOGIN, WRITE)
 def rename_nothing(visit: Visit) -> None:
     """Before anything is renamed."""
     _client(visit).must("RNFR twistftp-conform-none", "450 550")
@@ -270,9 +284,7 @@ def spaces(visit: Visit) -> None:
     client = _client(visit)
     client.stored("STOR with  two spaces", b"x")
     _holds(client, "with  two spaces", b"x")
-    names = [name.rpartition("/")[2] for name in client.fetched("NLST").lines]
-    if "with  two spaces" not in names:
-        raise Broken("NLST does not show that name")
+    _is_listed(client, "with  two spaces")
 
 
 @writing.row(
@@ -282,9 +294,7 @@ def spaces_at_the_edges(visit: Visit) -> None:
     """In front and behind."""
     client = _client(visit)
     client.stored("STOR  edges ", b"x")
-    names = [name.rpartition("/")[2] for name in client.fetched("NLST").lines]
-    if " edges " not in names:
-        raise Broken("NLST does not show that name")
+    _is_listed(client, " edges ")
 
 
 @writing.row("P-PATH-2", "RFC 2640 §2.2", MUST, "Where FEAT lists UTF8, names in UTF-8 are stored and listed as they are.", LOGIN, WRITE)
@@ -294,9 +304,7 @@ def utf8_names(visit: Visit) -> None:
     client = _client(visit)
     client.stored("STOR né-€.txt", b"x")
     _holds(client, "né-€.txt", b"x")
-    names = [name.rpartition("/")[2] for name in client.fetched("NLST").lines]
-    if "né-€.txt" not in names:
-        raise Broken(f"NLST shows other names: {[name for name in names if not name.isascii()][:2]!r}")
+    _is_listed(client, "né-€.txt")
 
 
 @writing.row(
