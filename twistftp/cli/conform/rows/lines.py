@@ -237,7 +237,9 @@ def reply_grammar(visit: Visit) -> None:
 @at_last.row("P-GEN-3.padding", "beyond", BEYOND, "Lines in the middle of a reply begin with a space.")
 def padding(visit: Visit) -> None:
     """RFC 959 §4.2 asks for that only where the line begins with three digits."""
-    visit.stranger()
+    client = visit.stranger()
+    for command in ("HELP", "FEAT"):
+        client.ask(command)
     visit.drop()
     wrong = [line for said in visit.replies for line in said.lines[1:-1] if not line.startswith(" ")]
     if wrong:
@@ -247,7 +249,9 @@ def padding(visit: Visit) -> None:
 @at_last.row("P-GEN-5", "beyond; the limits of clients", BEYOND, "No line of a reply has more than 2000 octets.")
 def line_length(visit: Visit) -> None:
     """FileZilla reads that many, ftplib 8192."""
-    visit.stranger()
+    client = visit.stranger()
+    for command in ("HELP", "FEAT"):
+        client.ask(command)
     visit.drop()
     longest = max((len(line) for said in visit.replies for line in said.lines), default=0)
     if longest > 2000:
