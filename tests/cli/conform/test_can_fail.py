@@ -159,11 +159,12 @@ def lets_in_what_is_behind_auth() -> Fault:
 
 # What one wrong code for all of a command's replies cannot show, by the row.
 FAULTS: dict[str, tuple[Fault, ...]] = {
-    "P-CONN-1": (says("", b"299 Hello.\r\n"),),
+    "P-CONN-1": (says("", b"599 Hello.\r\n"),),
     "P-USER-1.unknown": (says("USER", b"530 Unknown.\r\n", after=1),),
     "P-PIPE-6": (says("USER", b"530 Too fast.\r\n", after=1),),
     "P-LINE-2": (says("", b"500 Nothing.\r\n", after=1),),
     "P-REST-1.bad": (says("REST", b"350 Fine.\r\n", after=1),),
+    "P-GEN-9.minimum": (says("STAT", b"502 No.\r\n"),),
     "P-FEAT-2": (says("SIZE", b"502 No.\r\n"),),
     "P-MKD-1.exists": (says("MKD", b'257 "twice"\r\n', after=1),),
     "P-QUIT-1": (stays(),),
@@ -254,7 +255,7 @@ def last_commands(outcome: Outcome) -> list[str]:
     """The commands of a transcript as a dialogue names them, the last first."""
     found = []
     for line in reversed(outcome.transcript):
-        if match := re.match(r"C: (\S+)", line):
+        if match := re.match(r"C: (?:\\x[0-9a-f]{2})*(\S+)", line):
             found.append(match[1][:40])
     return list(dict.fromkeys(found))
 
@@ -306,6 +307,7 @@ class MutationTests(ConformCase):
         """A row's outcome, with files that no earlier attempt has changed."""
         visit = examination._visit
         visit.replies.clear()
+        visit.codes.odd.clear()
         visit._features = None
         if Need.WRITE in row.needs:
             examination.clear_ground()

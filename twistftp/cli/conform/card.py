@@ -33,18 +33,43 @@ class Outcome:
 @frozen
 class Card:
     """
-    All outcomes. ``server`` is how the server introduces itself, by what says so; ``remarks`` are about the examination.
+    All outcomes. ``server`` is how the server introduces itself, by what says so; ``remarks`` are about the examination, and ``trouble`` is why
+    much of it could not be done. ``name`` is what a person calls the server, ``date`` the day.
     """
 
     url: str
     server: dict[str, str]
     outcomes: tuple[Outcome, ...]
     remarks: tuple[str, ...] = field(default=())
+    trouble: str = ""
+    name: str = ""
+    date: str = ""
+
+    @property
+    def title(self) -> str:
+        """What was looked at."""
+        return self.name or self.url
+
+    @property
+    def made_by(self) -> str:
+        """What looked."""
+        return f"twistftp {__version__}"
 
     @property
     def is_fine(self) -> bool:
-        """Whether something was looked at and no MUST has failed."""
-        return any(one.verdict is Verdict.PASS for one in self.outcomes) and not self.count(Level.MUST, Verdict.FAIL)
+        """Whether the server was looked at and no MUST has failed."""
+        return not self.trouble and any(one.verdict is Verdict.PASS for one in self.outcomes) and not self.count(Level.MUST, Verdict.FAIL)
+
+    @property
+    def result(self) -> str:
+        """In a few words."""
+        broken = {level: self.count(level, Verdict.FAIL) for level in (Level.MUST, Level.SHOULD)}
+        told = [f"{count or 'no'} {level.value} {'are' if count > 1 else 'is'} broken" for level, count in broken.items()]
+        if self.trouble:
+            told.append(self.trouble)
+        elif not any(one.verdict is not Verdict.NOT_TRIED for one in self.outcomes):
+            told = ["nothing could be looked at"]
+        return "; ".join(told)
 
     def count(self, level: Level, verdict: Verdict) -> int:
         """How many rows of a level ended so."""
@@ -69,11 +94,15 @@ class Card:
         """The form for programs."""
         return {
             "format": FORMAT,
-            "made_by": f"twistftp {__version__}",
+            "made_by": self.made_by,
+            "date": self.date,
+            "name": self.name,
             "url": self.url,
             "server": self.server,
             "is_fine": self.is_fine,
+            "trouble": self.trouble,
             "remarks": list(self.remarks),
+            "result": self.result,
             "summary": {level.name: {verdict.name: count for verdict, count in counts.items()} for level, counts in self.summary()},
             "rows": [
                 {

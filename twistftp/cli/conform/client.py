@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from attrs import frozen
 
+from twistftp.cli.conform.codes import Codes
 from twistftp.cli.conform.connection import Allowance, Connection
 from twistftp.cli.conform.dialogue import Dialogue, Said
 from twistftp.cli.conform.row import Broken, NotTried
@@ -59,8 +60,8 @@ class Client:
     :param context: TLS contexts for data connections, which share their sessions with the control connection's.
     """
 
-    def __init__(self, dialogue: Dialogue, allowance: Allowance, context: ssl.SSLContext, host: str) -> None:
-        self.dialogue, self._allowance, self._context, self._host = dialogue, allowance, context, host
+    def __init__(self, dialogue: Dialogue, allowance: Allowance, codes: Codes, context: ssl.SSLContext, host: str) -> None:
+        self.dialogue, self._allowance, self._codes, self._context, self._host = dialogue, allowance, codes, context, host
         self.is_protected = False
         """Whether data connections are under TLS."""
         self.said_commands: list[str] = []
@@ -108,11 +109,11 @@ class Client:
 
     def judge(self, command: str, said: Said, codes: str) -> Said:
         """
-        Compare a reply with what it must be.
+        Compare a reply with what it must be, as exactly as the present check wants it.
 
         :raises Broken: it is something else.
         """
-        if not said.fits(codes):
+        if not self._codes.accepts(command, said.code, codes):
             raise Broken(f"{command} is answered {said.code}, not {' or '.join(codes.split())}")
         return said
 

@@ -24,6 +24,7 @@ _LONGEST_LINE = 16384
 _LONGEST_REPLY = 256 * 1024
 _IAC, _SUBNEGOTIATION = 0xFF, 0xFA
 _WITH_OPTION = range(0xFB, 0xFF)
+_TELNET = re.compile(rb"\xff[\xfb-\xfe].|\xff?[\xf0-\xf9]", re.DOTALL)
 
 
 @frozen
@@ -68,7 +69,7 @@ class Dialogue:
 
         :raises Interrupted: the connection has ended.
         """
-        self._command = shown(octets.split(b"\r\n")[0].split(b" ")[0][:40])
+        self._command = shown(_TELNET.sub(b"", octets).split(b"\r\n")[0].split(b" ")[0][:40])
         self.transcript.client(octets)
         self._send(octets, is_urgent=False)
 

@@ -17,10 +17,15 @@ from twistftp.cli.doctor.channel import Lost, OutOfTime
 from twistftp.cli.doctor.control import Interrupted
 from twistftp.cli.doctor.target import Target
 
-__all__ = ["Examination", "examine"]
+__all__ = ["Examination", "NoServer", "examine", "shown_url"]
 
+_LATE = "the time was up (--timeout)"
 _GIVES_UP = 3
 """Connections in a row that do not come about, after which there is no server any more."""
+
+
+class NoServer(Exception):
+    """There is no server to look at; the text says what there is instead."""
 
 
 def examine(target: Target, rows: Iterable[Row], seconds: float, *, ca: str = "", is_insecure: bool = False, may_write: bool = False) -> Card:
@@ -29,19 +34,27 @@ def examine(target: Target, rows: Iterable[Row], seconds: float, *, ca: str = ""
 
     :param may_write: make files there, in a directory of our own.
     :raises CannotTrust: ``ca`` holds no certificates.
+    :raises NoServer: nobody is there who speaks FTP.
     """
     visit = Visit(target, Allowance(seconds), ca=ca, is_insecure=is_insecure, may_write=may_write)
     examination = Examination(visit)
-    examination.introduce()
-    if may_write:
-        examination.make_ground()
-    outcomes = tuple(examination.outcome(row) for row in rows)
-    if may_write:
-        examination.clear_ground()
-    visit.drop()
+    try:
+        examination.introduce()
+        if may_write:
+            examination.make_ground()
+        outcomes = tuple(examination.outcome(row) for row in rows)
+    finally:  # an interrupt from the keyboard, too, leaves nothing behind
+        if may_write:
+            examination.clear_ground()
+        visit.drop()
+    return Card(shown_url(target), examination.server, outcomes, tuple(examination.remarks), examination.trouble(outcomes))
+
+
+def shown_url(target: Target) -> str:
+    """The URL without a password."""
     user = "" if target.is_anonymous else f"{target.user}@"
     host = f"[{target.host}]" if ":" in target.host else target.host
-    return Card(f"{target.scheme}://{user}{host}:{target.port}/{target.path}", examination.server, outcomes, tuple(examination.remarks))
+    return shown(f"{target.scheme}://{user}{host}:{target.port}/{target.path}".encode("utf-8", "surrogateescape"))
 
 
 class Examination:
@@ -52,18 +65,20 @@ class Examination:
         self.server: dict[str, str] = {}
         self.remarks: list[str] = []
         self._misses = 0
+        self._no_session = ""
 
     def outcome(self, row: Row) -> Outcome:
         """Try one row."""
         visit = self._visit
         if self._allowance.is_over:
-            return Outcome(row, Verdict.NOT_TRIED, "the time was up (--timeout)")
+            return Outcome(row, Verdict.NOT_TRIED, _LATE)
         if self._misses >= _GIVES_UP:
             return Outcome(row, Verdict.NOT_TRIED, "the server does not take connections any more")
         visit.begin()
+        visit.codes.is_exact = row.is_exact
         verdict, reason = self._verdict(row)
         # What the server owes behind its last reply would be taken for the next check's.
-        visit.settle(verdict is not Verdict.FAIL)
+        visit.settle(verdict in {Verdict.PASS, Verdict.NOT_APPLICABLE})
         # The reason may quote the server.
         return Outcome(row, verdict, shown(reason.encode("utf-8", "surrogateescape"), visit.target.secret), visit.transcript.lines)
 
@@ -88,7 +103,7 @@ class Examination:
             return Verdict.FAIL, f"a connection breaks: {lost.ending.value}"
         except OutOfTime:
             if self._allowance.is_over:
-                return Verdict.NOT_TRIED, "the time was up (--timeout)"
+                return Verdict.NOT_TRIED, _LATE
             return Verdict.FAIL, f"it did not come to an end within {self._allowance.seconds:.0f} s"
         self._misses = 0
         return Verdict.PASS, ""
@@ -119,7 +134,7 @@ class Examination:
         trouble = self._trying(self._visit.ground.make)
         self._visit.ground.trouble = self._visit.ground.trouble or trouble
         if self._visit.ground.trouble:
-            self.remarks.append(f"Nothing was written: {self._visit.ground.trouble}")
+            self.remarks.append(f"The files to look at could not be made: {self._visit.ground.trouble}")
         self._visit.drop()
 
     def clear_ground(self) -> None:
@@ -130,14 +145,17 @@ class Examination:
         self.remarks += [text for text in [*left, trouble and f"what was made could not be removed: {trouble}"] if text]
 
     def introduce(self) -> None:
-        """What the server says about itself."""
+        """
+        What the server says about itself.
+
+        :raises NoServer: nothing.
+        """
         visit = self._visit
 
         def note(name: str, text: str) -> None:
             self.server[name] = shown(text.encode("utf-8", "surrogateescape"), visit.target.secret)
 
         def ask() -> None:
-            note("greeting", " ".join(visit.greet(visit.stranger(hears_greeting=False)).lines))
             client = visit.session(fresh=True)
             if client.channel.tls is not None:
                 note("TLS", client.channel.tls.version() or "")
@@ -145,10 +163,20 @@ class Examination:
             note("FEAT", ", ".join(line.strip() for line in client.ask("FEAT").lines[1:-1]))
 
         visit.begin()
-        trouble = self._trying(ask)
-        if trouble:
-            self.remarks.append(f"No session could be had: {trouble}")
+        if trouble := self._trying(lambda: note("greeting", " ".join(visit.greet(visit.stranger(hears_greeting=False)).lines))):
+            raise NoServer(trouble)
+        visit.begin()
+        self._no_session = self._trying(ask)
         visit.drop()
+
+    def trouble(self, outcomes: tuple[Outcome, ...]) -> str:
+        """Why much could not be looked at; ``""``: it could."""
+        if self._no_session:
+            return f"no session could be had: {self._no_session}"
+        if self._misses >= _GIVES_UP:
+            return "the server has stopped taking connections"
+        late = sum(one.reason == _LATE for one in outcomes)
+        return f"the time was up before {late} rows could be tried" if late else ""
 
     def _trying(self, step: Callable[[], object]) -> str:
         """Do something that may fail; why it did."""

@@ -23,6 +23,7 @@ TEXT = b"alpha\nbeta\n\ngamma\n"
 """A text file as it lies on a Unix server: what TYPE A must send with CR LF."""
 _PATTERN = bytes(range(256)) * 12
 _OWN = "twistftp-conform"
+_ITSELF = {"", ".", ".."}
 _SMALL = range(2, 1 << 20)
 _DEEPEST = 3
 
@@ -51,7 +52,10 @@ class Ground:
         self.path: list[str] = [visit.target.path] if visit.target.path else []
         self.trouble = ""
         """Why there is no directory of our own."""
+        self.is_ours = False
+        """Whether there is a directory of our own, in which files can be made."""
         self._own = ""
+        self._place: tuple[str, ...] = ()
         self._sample: Sample | None = None
         self._directory: Directory | None = None
         self._is_searched = False
@@ -68,11 +72,20 @@ class Ground:
             self.trouble = f"no directory can be made: {said}"
             return
         self._own = name
-        self.path.append(name)
         client.settle(f"CWD {name}", "2xx")
+        if self._names(client) - _ITSELF:
+            # The reply to MKD or to CWD was not true, and what is here is somebody's.
+            self._own, self.trouble = "", f"the directory {name} is not empty, though MKD has just made it"
+            return
+        self._place = client.ask("PWD").lines
         client.settle("TYPE I", "200")
-        for file, octets in (("data.bin", _PATTERN), ("text.txt", TEXT)):
-            client.stored(f"STOR {file}", octets)
+        stored = client.store("STOR data.bin", _PATTERN)
+        if stored.begun.code >= 400:
+            self.trouble = f"no file can be stored: {stored.begun}"
+            return
+        self.path.append(name)
+        self.is_ours = True
+        client.stored("STOR text.txt", TEXT)
         client.settle("MKD sub", "257")
         client.stored("STOR sub/inner.txt", TEXT)
         self._sample, self._directory, self._is_searched = Sample("data.bin", len(_PATTERN)), Directory("sub", "inner.txt"), True
@@ -81,15 +94,20 @@ class Ground:
         """Remove what was made; why that was not possible, ``""``: it was."""
         if not self._own:
             return ""
-        self.path = self.path[:-1]
-        is_gone = self._remove(self._visit.session(fresh=True), self._own, _DEEPEST)
-        return "" if is_gone else f"the directory {self._own} could not be removed"
+        own, self._own = self._own, ""
+        if self.is_ours:
+            self.path.pop()
+        self.is_ours = False
+        is_gone = self._remove(self._visit.session(fresh=True), own, _DEEPEST)
+        return "" if is_gone else f"the directory {own}, which was made, could not be removed"
 
     def _remove(self, client: Client, name: str, depth: int) -> bool:
         """The directory of our own with all that is in it, and nothing else; whether it is gone."""
         if client.ask(f"CWD {name}").code >= 400:
             return False
-        for inner in self._names(client) - {"", ".", ".."}:
+        if depth == _DEEPEST and client.ask("PWD").lines != self._place:
+            return False  # wherever that is, it is not where the files were made
+        for inner in self._names(client) - _ITSELF:
             if client.ask(f"DELE {inner}").code >= 400 and depth > 0:
                 self._remove(client, inner, depth - 1)
         client.ask("CDUP")
@@ -103,11 +121,6 @@ class Ground:
             return {entry.rpartition("/")[2] for entry in transfer.lines}
         listing = client.fetch("LIST").octets
         return {file.name for file in files(listing)} | set(directories(listing))
-
-    @property
-    def is_ours(self) -> bool:
-        """Whether there is a directory of our own."""
-        return bool(self._own)
 
     def sample(self) -> Sample:
         """A file, see :meth:`Visit.sample`."""

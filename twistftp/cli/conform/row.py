@@ -23,7 +23,6 @@ class Level(Enum):
 
     MUST = "MUST"
     SHOULD = "SHOULD"
-    MAY = "MAY"
     BEYOND = "beyond the RFCs"
 
 
@@ -77,6 +76,8 @@ class Row:
     required: str
     needs: tuple[Need, ...]
     check: Check
+    is_exact: bool = True
+    """Whether another reply code of the same kind is a failure (see ``codes``)."""
 
 
 def fits(code: int, codes: str) -> bool:
@@ -91,11 +92,18 @@ class RowGroup:
         self.title = title
         self.rows: list[Row] = []
 
-    def row(self, identifier: str, clause: str, level: Level, required: str, *needs: Need) -> Callable[[Check], Check]:
-        """Declare the function below as the check of a row."""
+    def row(
+        self, identifier: str, clause: str, level: Level, required: str, *needs: Need, names_codes: bool = False
+    ) -> Callable[[Check], Check]:
+        """
+        Declare the function below as the check of a row.
+
+        :param names_codes: whether the clause of a MUST demands these very codes; those of RFC 959 do not (RFC 1123 §4.1.2.11).
+        """
 
         def declare(check: Check) -> Check:
-            self.rows.append(Row(identifier, self.title, clause, level, required, needs, check))
+            is_exact = names_codes or level is not Level.MUST
+            self.rows.append(Row(identifier, self.title, clause, level, required, needs, check, is_exact))
             return check
 
         return declare
@@ -109,6 +117,7 @@ class RowGroup:
         *steps: tuple[str, str],
         needs: tuple[Need, ...] = (Need.LOGIN,),
         optional: str = "",
+        names_codes: bool = False,
     ) -> None:
         """
         Declare a row that is a dialogue alone: commands, and the codes that may answer them.
@@ -124,4 +133,4 @@ class RowGroup:
                     raise NotOffered(f"{command} is answered {said.code}")
                 client.judge(command, said, codes)
 
-        self.row(identifier, clause, level, required, *needs)(check)
+        self.row(identifier, clause, level, required, *needs, names_codes=names_codes)(check)

@@ -24,7 +24,8 @@ def as_text(card: Card) -> str:
 
 
 def _lines(card: Card) -> Iterator[str]:
-    yield f"Conformance of {card.url}"
+    yield from _filled("FTP conformance of ", card.title)
+    yield from _filled("  looked at ", f"{card.url}{f' on {card.date}' if card.date else ''}, by {card.made_by}")
     for name, text in card.server.items():
         yield from _filled(f"  {name:<10}", text)
     for remark in card.remarks:
@@ -46,19 +47,12 @@ def _lines(card: Card) -> Iterator[str]:
         numbers = "".join(f"{counts[verdict]:>{width}}" for verdict, width in zip(Verdict, (6, 6, 6, 11), strict=True))
         yield f"{level.value:<18}{numbers}"
     yield ""
-    yield f"result: {_result(card)}"
-
-
-def _result(card: Card) -> str:
-    if card.is_fine:
-        return "no MUST is broken"
-    failed = [one.row.id for one in card.outcomes if one.row.level.name == "MUST" and one.verdict is Verdict.FAIL]
-    return f"{len(failed)} broken MUST{'s' if len(failed) != 1 else ''}" if failed else "nothing could be looked at"
+    yield from _filled("result: ", card.result)
 
 
 def _outcome(one: Outcome) -> Iterator[str]:
     row = one.row
-    level = f"{row.level.name} " if row.level.name in {"SHOULD", "MAY"} else ""
+    level = f"{row.level.name} " if row.level.name == "SHOULD" else ""
     yield from _filled(f"  {_WORDS[one.verdict]:<5}{row.id:<21}", f"{row.required} [{level}{row.clause}]", indent=28)
     if one.verdict is not Verdict.PASS:
         yield from _filled(f"{'':<9}{'why: ' if one.verdict is Verdict.FAIL else ''}", one.reason, indent=14 if one.verdict is Verdict.FAIL else 9)

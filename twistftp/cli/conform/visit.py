@@ -10,6 +10,7 @@ import ssl
 from typing import Any
 
 from twistftp.cli.conform.client import Client
+from twistftp.cli.conform.codes import Codes
 from twistftp.cli.conform.connection import Allowance, Connection
 from twistftp.cli.conform.dialogue import Dialogue, Said
 from twistftp.cli.conform.ground import Directory, Ground, Sample
@@ -42,6 +43,7 @@ class Visit:
         self.context.check_hostname = self.context.verify_mode is not ssl.CERT_NONE
         self.transcript = Transcript(target.secret)
         self.ground = Ground(self)
+        self.codes = Codes()
         self.replies: list[Said] = []
         """All replies to commands, for the check of their grammar."""
         self.alpn: str | None = None
@@ -199,7 +201,7 @@ class Visit:
                 continue
             self._places = [place]
             dialogue = Dialogue(channel, self.allowance, self.transcript)
-            self._client = Client(dialogue, self.allowance, self.context, self.host)
+            self._client = Client(dialogue, self.allowance, self.codes, self.context, self.host)
             return self._client
         raise CannotConnect(f"the control port cannot be connected to: {ending.value}")
 

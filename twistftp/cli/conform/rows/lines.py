@@ -29,9 +29,12 @@ lines.says(
     "P-GEN-8", "RFC 959 §5.3.1, §5.4", MUST, "A missing argument is answered 501 (or 500).",
     ("TYPE", "500 501"), ("STRU", "500 501 504"), ("MODE", "500 501 504"), ("RNFR", "500 501 550 553"), ("DELE", "500 501 550 553"),
 )  # fmt: skip
-lines.says("P-GEN-8.501", "RFC 959 §4.2.2", SHOULD, "A missing argument is answered 501, which says so.", ("TYPE", "501"), ("PORT", "501"))
+lines.says(
+    "P-GEN-8.501", "RFC 1123 §4.1.2.11; RFC 959 §4.2.2", SHOULD, "A missing argument is answered 501, which says so.",
+    ("TYPE", "501"), ("PORT", "501"),
+)  # fmt: skip
 lines.says("P-GEN-8.CWD", "beyond", BEYOND, "CWD without a path is an error, and no change to somewhere.", ("CWD", "500 501 550"))
-lines.says("P-GEN-7", "RFC 2389 §3.2", MUST, "FEAT with an argument is answered 501.", ("FEAT x", "501"), optional="500 502")
+lines.says("P-GEN-7", "RFC 2389 §3.2", MUST, "FEAT with an argument is answered 501.", ("FEAT x", "501"), optional="500 502", names_codes=True)
 lines.says(
     "P-GEN-7.junk", "beyond", BEYOND, "Arguments behind PWD, NOOP and SYST, which have none, are ignored.",
     ("NOOP 1", "200"), ("PWD x", "257"), ("SYST x", "215"),
@@ -134,7 +137,7 @@ def long_line(visit: Visit) -> None:
     client.judge("the line", client.hear(visit.allowance.to_talk), "500 501 550 553 421")
 
 
-@lines.row("P-LINE-4", "RFC 959 §5.3", MUST, "A long line has one reply at most; what is in its middle is never a command of its own.", LOGIN)
+@lines.row("P-LINE-4", "RFC 959 §4.2, §5.4", MUST, "A long line has one reply at most; what is in its middle is never a command of its own.", LOGIN)
 def inside_a_long_line(visit: Visit) -> None:
     """Wherever the line were cut, a verb would follow."""
     client = visit.session(fresh=True)
@@ -159,7 +162,7 @@ def nul(visit: Visit) -> None:
 
 @lines.row(
     "P-TEL-2",
-    "RFC 959 §2.3; RFC 1123 §3.2.1",
+    "RFC 1123 §4.1.2.12",
     MUST,
     "Telnet options are refused: DONT answers WILL, WONT answers DO; the command around them works.",
     LOGIN,
@@ -175,20 +178,23 @@ def options(visit: Visit) -> None:
         raise Broken(f"the server does not answer {' and '.join(missing)}")
 
 
-@lines.row("P-TEL-3", "RFC 959 §2.3; RFC 1123 §3.2.1", MUST, "Telnet WONT and DONT are taken out of a command.", LOGIN)
+@lines.row(
+    "P-TEL-3", "beyond; RFC 1123 §4.1.2.12 has servers refuse options", BEYOND, "Telnet WONT and DONT in front of a command are taken out.", LOGIN
+)
 def refusals(visit: Visit) -> None:
-    """In the middle of the verb."""
+    """They are no part of its verb."""
     client = visit.session(fresh=True)
-    client.send(b"NO\xff\xfc\x01OP\xff\xfe\x01\r\n")
-    client.judge("NOOP with Telnet commands inside", client.hear(), "200")
+    client.send(b"\xff\xfc\x01\xff\xfe\x01NOOP\r\n")
+    client.judge("NOOP behind Telnet commands", client.hear(), "200")
 
 
-@lines.row("P-TEL-4", "RFC 959 §2.3, §4.1.3; RFC 854", MUST, "The Telnet signals IP and Synch in front of a command are taken out.", LOGIN)
+@lines.row("P-TEL-4", "RFC 959 §4.1.3; RFC 1123 §4.1.2.12", SHOULD, "A command works behind the Telnet signals IP and Synch.", LOGIN)
 def signals(visit: Visit) -> None:
-    """As clients send them before ABOR and STAT."""
+    """As RFC 959 recommends to send ABOR, STAT and QUIT; here nothing is under way."""
     client = visit.session(fresh=True)
-    client.send(b"\xff\xf4\xff\xf2NOOP\r\n")
-    client.judge("NOOP behind IP and DM", client.hear(), "200")
+    client.dialogue.send_urgent(b"\xff\xf4\xff")
+    client.send(b"\xf2QUIT\r\n")
+    client.judge("QUIT behind IP and Synch", client.hear(), "221")
 
 
 @lines.row("P-TEL-1", "RFC 959 §5.3; RFC 854", MUST, "The octet 0xFF, sent twice, is one octet of a name; the session goes on.", LOGIN)
@@ -209,7 +215,7 @@ def doubled(visit: Visit) -> None:
 def echo(visit: Visit) -> None:
     """A CR in the name, sent as CR NUL."""
     client = visit.session(fresh=True)
-    client.send(b"CWD twistftp\r\0conform\x07none\r\n")
+    client.send(b"CWD twistftp\r\0conform-none\r\n")
     said = client.hear()
     if said.faults:
         raise Broken("; ".join(said.faults))
@@ -232,6 +238,22 @@ def reply_grammar(visit: Visit) -> None:
         example = next(said for said in visit.replies if said.faults)
         raise Broken(f"{'; '.join(f'{fault} ({count} times)' for fault, count in found.items())}; first in: {example}")
     visit.transcript.note(f"{len(visit.replies)} replies were looked at")
+
+
+@at_last.row(
+    "P-GEN-6.codes",
+    "RFC 1123 §4.1.2.11",
+    SHOULD,
+    "Replies have the codes that RFC 959 and its successors list for the command, also where another of the same kind does for a MUST.",
+    LOGIN,
+)
+def usual_codes(visit: Visit) -> None:
+    """Those of the whole examination, and some for this."""
+    client = visit.session(fresh=True)
+    for command, code in (("NOOP", "200"), ("TYPE I", "200"), ("PWD", "257")):
+        client.must(command, code)
+    if odd := list(dict.fromkeys(visit.codes.odd)):
+        raise Broken("; ".join(odd))
 
 
 @at_last.row("P-GEN-3.padding", "beyond", BEYOND, "Lines in the middle of a reply begin with a space.")

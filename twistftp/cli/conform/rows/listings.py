@@ -27,7 +27,7 @@ def list_(visit: Visit) -> None:
     client.judge("the end of LIST", transfer.ended, "226 250")
 
 
-@listings.row("P-LIST-1.file", "RFC 959 §4.1.3", MUST, "LIST of a file sends information on the file.", LOGIN, FILE)
+@listings.row("P-LIST-1.file", "RFC 959 §4.1.3", SHOULD, "LIST of a file sends information on the file.", LOGIN, FILE)
 def list_file(visit: Visit) -> None:
     """Its name stands in a line."""
     name = visit.sample().name
@@ -84,7 +84,7 @@ def options(visit: Visit) -> None:
         raise Broken("it lists less than LIST")
 
 
-@listings.row("P-NLST-1", "RFC 1123 §4.1.2.7", MUST, "NLST sends names alone.", LOGIN)
+@listings.row("P-NLST-1", "RFC 1123 §4.1.2.7; RFC 959 §5.3.1", MUST, "NLST, which needs no argument, sends names alone.", LOGIN)
 def names(visit: Visit) -> None:
     """No lines of ls -l, no empty ones. An empty directory may be answered 450 or 550."""
     client = visit.session()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from twistftp.cli.conform.client import Client, Transfer
 from twistftp.cli.conform.grammar import mlst_facts, mlsx_fault
 from twistftp.cli.conform.row import Broken, NotOffered, RowGroup
-from twistftp.cli.conform.rows.words import BEYOND, DIRECTORY, FILE, LOGIN, MUST
+from twistftp.cli.conform.rows.words import BEYOND, DIRECTORY, FILE, LOGIN, MUST, SHOULD
 from twistftp.cli.conform.visit import Visit
 
 __all__ = ["crlf_only", "machine_listings", "mlst_entry"]
@@ -121,9 +121,9 @@ def three_lines(visit: Visit) -> None:
         raise Broken(f"{len(client.dialogue.replies[-1].lines)} lines, and the path {name!r}")
 
 
-@machine_listings.row("P-ML-3", "RFC 3659 §7.5.7", MUST, "The fact size is the number of octets that RETR sends in TYPE I.", LOGIN, FILE)
+@machine_listings.row("P-ML-3", "RFC 3659 §7.5.7", SHOULD, "The fact size is the number of octets that RETR sends in TYPE I.", LOGIN, FILE)
 def size_fact(visit: Visit) -> None:
-    """P-ML-1."""
+    """It may be approximate, but should be as accurate as the server can make it."""
     _has_mlst(visit)
     client = visit.session()
     facts, _ = mlst_entry(client, visit.sample().name)
@@ -134,7 +134,7 @@ def size_fact(visit: Visit) -> None:
         raise Broken(f"size={facts['size']}, and RETR sends {count} octets")
 
 
-@machine_listings.row("P-ML-4", "RFC 3659 §7.5.3, §2.3", MUST, "The fact modify is the time that MDTM shows.", LOGIN, FILE)
+@machine_listings.row("P-ML-4", "RFC 3659 §7.5.3, §2.3", SHOULD, "The fact modify is the time that MDTM shows.", LOGIN, FILE)
 def modify_fact(visit: Visit) -> None:
     """To the second."""
     _has_mlst(visit)
@@ -150,7 +150,7 @@ def modify_fact(visit: Visit) -> None:
 @machine_listings.row(
     "P-ML-5",
     "RFC 3659 §7.5.5",
-    MUST,
+    SHOULD,
     "The fact perm of a file that can be fetched has r, of a directory that can be listed l, if there is perm at all.",
     LOGIN,
     DIRECTORY,

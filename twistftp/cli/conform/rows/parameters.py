@@ -103,12 +103,22 @@ directories.says(
 )
 
 
-@directories.row("P-PATH-1", "RFC 3659 §6", MUST, "Where FEAT lists TVFS: / is the root, .. in it stays, empty parts and . do not count.", LOGIN)
+@directories.row("P-PATH-1", "RFC 3659 §6", MUST, "Where FEAT lists TVFS, / is the root directory.", LOGIN)
 def virtual_store(visit: Visit) -> None:
-    """Several spellings of the root."""
+    """And PWD names it so."""
     visit.needs_feature("TVFS")
     client = visit.session(fresh=True)
-    for path in ("/", "/..", "/./", "//", "/../.."):
+    client.must("CWD /", "2xx")
+    if (where := working_directory(client)) != "/":
+        raise Broken(f"CWD / leads to {where!r}")
+
+
+@directories.row("P-PATH-1.dots", "beyond", BEYOND, "Where FEAT lists TVFS, .. stays in the root, and empty parts and . do not count.", LOGIN)
+def spellings(visit: Visit) -> None:
+    """Several of the root."""
+    visit.needs_feature("TVFS")
+    client = visit.session(fresh=True)
+    for path in ("/..", "/./", "//", "/../.."):
         client.must(f"CWD {path}", "2xx")
         if (where := working_directory(client)) != "/":
             raise Broken(f"CWD {path} leads to {where!r}")
@@ -126,8 +136,11 @@ parameters.says(
     MUST,
     "A TYPE that there is not is refused with 501 or 504 (or 500).",
     ("TYPE X", "500 501 504"),
-    ("TYPE L 7", "500 501 504"),
 )
+parameters.says(
+    "P-TYPE-1.bytes", "beyond; RFC 959 §3.1.1.4 has other sizes, for machines that have them", BEYOND,
+    "TYPE L with bytes of another size than 8 is refused.", ("TYPE L 7", "500 501 504"),
+)  # fmt: skip
 parameters.says("P-STRU-1", "RFC 959 §5.1, §5.4", MUST, "STRU F is answered 200; R and P 200 or 504; others 501 or 504.",
     ("STRU F", "200"), ("STRU R", "200 504"), ("STRU F", "200"), ("STRU P", "200 504"), ("STRU F", "200"), ("STRU X", "500 501 504"))  # fmt: skip
 parameters.says("P-MODE-1", "RFC 959 §5.1, §5.4", MUST, "MODE S is answered 200; B and C 200 or 504; others 501 or 504.",
@@ -211,6 +224,21 @@ def system_name(visit: Visit) -> None:
         raise Broken(f"it is {said.text!r}")
 
 
+@information.row(
+    "P-GEN-9.minimum",
+    "RFC 1123 §4.1.2.13",
+    MUST,
+    "ACCT, SYST, STAT and HELP, of the smallest set of commands, are there: not answered 500 or 502.",
+    LOGIN,
+)
+def minimum(visit: Visit) -> None:
+    """The others of that set are tried by other rows."""
+    client = visit.session(fresh=True)
+    answers = {command: client.ask(command).code for command in ("ACCT nothing", "SYST", "STAT", "HELP")}
+    if missing := [f"{command} is answered {code}" for command, code in answers.items() if code in {500, 502}]:
+        raise Broken("; ".join(missing))
+
+
 information.says("P-STAT-1", "RFC 959 §4.1.3, §5.4", MUST, "STAT is answered 211.", ("STAT", "211"), optional="500 502")
 
 
@@ -227,7 +255,15 @@ def status_of_file(visit: Visit) -> None:
 
 
 information.says("P-HELP-1", "RFC 959 §4.1.3, §5.4", MUST, "HELP is answered 211 or 214.", ("HELP", "211 214"), optional="500 502")
-information.says("P-HELP-1.early", "RFC 959 §4.1.3", SHOULD, "HELP is answered before USER.", ("HELP", "211 214"), needs=(), optional="500 502")
+@information.row("P-HELP-1.early", "RFC 959 §4.1.3", SHOULD, "HELP, where there is any, is answered before USER.", LOGIN)
+def early_help(visit: Visit) -> None:
+    """RFC 959 suggests it."""
+    known = visit.session().ask("HELP")
+    if known.fits("500 502"):
+        raise NotOffered(f"HELP is answered {known.code}")
+    visit.stranger().must("HELP", "211 214")
+
+
 information.says(
     "P-HELP-1.verb",
     "RFC 959 §5.4",
@@ -235,7 +271,10 @@ information.says(
     "HELP with a verb is answered 211 or 214, or refused with 501, 502 or 504.",
     ("HELP RETR", "211 214 500 501 502 504"),
 )
-information.says("P-SITE-1", "RFC 959 §5.4", MUST, "SITE with a word that there is not is refused.", ("SITE XYZZ", "500 501 502 503 504 530 550"))
+information.says(
+    "P-SITE-1", "RFC 959 §5.4", MUST, "SITE with a word that there is not is refused, or superfluous (202).",
+    ("SITE XYZZ", "202 500 501 502 503 504 530 550"),
+)  # fmt: skip
 information.says("P-HELP-2", "beyond", BEYOND, "SITE HELP is answered 200, 211 or 214.", ("SITE HELP", "200 211 214"))
 
 

@@ -33,7 +33,7 @@ def _image(client: Client) -> Client:
     "P-RETR-1",
     "RFC 959 §4.1.3, §5.4",
     MUST,
-    "RETR sends a file: 125 or 150, the octets, 226 or 250; it has as many as the listing says.",
+    "RETR sends a file: 125 or 150, the octets, 226 or 250.",
     LOGIN,
     FILE,
 )
@@ -44,7 +44,8 @@ def retrieve(visit: Visit) -> None:
     transfer = client.fetched(f"RETR {sample.name}")
     client.judge("RETR", transfer.begun, "125 150")
     client.judge("the end of RETR", transfer.ended, "226 250")
-    if len(transfer.octets) != sample.size:
+    # What lies on the server may change, and LIST says about sizes what it likes.
+    if visit.ground.is_ours and len(transfer.octets) != sample.size:
         raise Broken(f"{len(transfer.octets)} octets came of a file of {sample.size}")
 
 
@@ -168,13 +169,17 @@ def abort_nothing(visit: Visit) -> None:
     client.must("PWD", "257")
 
 
-def _under_way(visit: Visit) -> tuple[Client, Connection]:
+def _under_way(visit: Visit, command: str) -> tuple[Client, Connection]:
     """
     An upload that does not end by itself.
 
-    :raises NotTried: it does not begin.
+    :param command: what will be sent while it goes on.
+    :raises NotOffered: the server does not know that.
+    :raises NotTried: the upload does not begin.
     """
     client = _image(visit.session(fresh=True))
+    if (said := client.ask(command)).fits("500 502"):
+        raise NotOffered(f"{command} is answered {said.code}")
     data = client.passive()
     said = client.ask("STOR held.bin", visit.allowance.to_transfer)
     if said.code >= 200:
@@ -198,14 +203,11 @@ def _under_way(visit: Visit) -> tuple[Client, Connection]:
 )
 def abort(visit: Visit) -> None:
     """An upload is held open, so that there is something to abort; Telnet's signals go before, as RFC 959 says."""
-    client, data = _under_way(visit)
+    client, data = _under_way(visit, "ABOR")
     try:
         client.dialogue.send_urgent(b"\xff\xf4\xff")
         client.send(b"\xf2ABOR\r\n")
-        first = client.hear(visit.allowance.to_talk)
-        if first.fits("500 502"):
-            raise NotOffered(f"ABOR is answered {first.code}")
-        client.judge("the transfer that ABOR ends", first, "426 451 425")
+        client.judge("the transfer that ABOR ends", client.hear(visit.allowance.to_talk), "426 451 425")
         client.judge("ABOR", client.hear(), "225 226")
     finally:
         data.close()
@@ -215,7 +217,7 @@ def abort(visit: Visit) -> None:
 @transfers.row("P-ABOR-1.plain", "beyond; many clients send no signals", BEYOND, "ABOR without Telnet's signals ends a transfer, too.", LOGIN, WRITE)
 def abort_plainly(visit: Visit) -> None:
     """An ordinary line."""
-    client, data = _under_way(visit)
+    client, data = _under_way(visit, "ABOR")
     try:
         client.judge("the transfer that ABOR ends", client.ask("ABOR"), "426 451 425")
         client.judge("ABOR", client.hear(), "225 226")
@@ -226,7 +228,7 @@ def abort_plainly(visit: Visit) -> None:
 @transfers.row("P-STAT-2", "RFC 959 §4.1.3", SHOULD, "STAT in a transfer is answered before that ends: 211, 212 or 213.", LOGIN, WRITE)
 def status_under_way(visit: Visit) -> None:
     """RFC 959 has the status of the operation in progress; the upload ends behind it."""
-    client, data = _under_way(visit)
+    client, data = _under_way(visit, "STAT")
     try:
         client.dialogue.send_urgent(b"\xff\xf4\xff")
         client.send(b"\xf2STAT\r\n")
@@ -262,7 +264,7 @@ def half_closed(visit: Visit) -> None:
 @transfers.row("P-PIPE-2", "beyond", BEYOND, "NOOP in a transfer is answered after the transfer.", LOGIN, WRITE)
 def noop_under_way(visit: Visit) -> None:
     """Replies stay in the order of the commands."""
-    client, data = _under_way(visit)
+    client, data = _under_way(visit, "NOOP")
     try:
         client.send("NOOP")
         if (early := client.dialogue.hear_if_any(0.5)) is not None:

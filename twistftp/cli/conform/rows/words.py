@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from twistftp.cli.conform.row import Level, Need
 
-__all__ = ["BEYOND", "DIRECTORY", "FILE", "IPV4", "IPV6", "LOGIN", "MAY", "MUST", "SHOULD", "TLS", "WRITE"]
+__all__ = ["BEYOND", "DIRECTORY", "FILE", "IPV4", "IPV6", "LOGIN", "MUST", "SHOULD", "TLS", "WRITE"]
 
-MUST, SHOULD, MAY, BEYOND = Level.MUST, Level.SHOULD, Level.MAY, Level.BEYOND
+MUST, SHOULD, BEYOND = Level.MUST, Level.SHOULD, Level.BEYOND
 LOGIN, FILE, DIRECTORY, TLS, WRITE, IPV4, IPV6 = Need.LOGIN, Need.FILE, Need.DIRECTORY, Need.TLS, Need.WRITE, Need.IPV4, Need.IPV6

@@ -99,7 +99,7 @@ def store_text(visit: Visit) -> None:
     _holds(client, "ascii.txt", text)
 
 
-@writing.row("P-APPE-1", "RFC 959 §4.1.3", MUST, "APPE adds to a file, and makes it if there is none.", LOGIN, WRITE)
+@writing.row("P-APPE-1", "RFC 959 §4.1.3; RFC 1123 §4.1.2.13", MUST, "APPE adds to a file, and makes it if there is none.", LOGIN, WRITE)
 def append(visit: Visit) -> None:
     """Twice the same command."""
     client = _client(visit)
@@ -229,7 +229,7 @@ def delete(visit: Visit) -> None:
     client.must("DELE deleted.bin", "450 550")
 
 
-@writing.row("P-DELE-1.directory", "RFC 959 §4.1.3", MUST, "DELE does not remove a directory: 550 (or 450, 553).", LOGIN, WRITE)
+@writing.row("P-DELE-1.directory", "beyond; RFC 959 has RMD for it", BEYOND, "DELE does not remove a directory: 550 (or 450, 553).", LOGIN, WRITE)
 def delete_directory(visit: Visit) -> None:
     """RMD is for that."""
     client = _client(visit)
@@ -249,7 +249,7 @@ def rename(visit: Visit) -> None:
     client.judge("RETR of the old name", client.fetch("RETR old.bin").ended, "450 550")
 
 
-@writing.row("P-RNFR-1.missing", "RFC 959 §5.4", SHOULD, "RNFR of what does not exist is answered 550 (or 450).", LOGIN, WRITE)
+@writing.row("P-RNFR-1.missing", "beyond; RNTO may say it as well", BEYOND, "RNFR of what does not exist is answered 550 (or 450).", LOGIN, WRITE)
 def rename_nothing(visit: Visit) -> None:
     """Before anything is renamed."""
     _client(visit).must("RNFR twistftp-conform-none", "450 550")
@@ -263,8 +263,8 @@ def rename_to_alone(visit: Visit) -> None:
 
 @writing.row(
     "P-GEN-12",
-    "RFC 959 §4.1.3: RNFR 'must be immediately followed' by RNTO",
-    SHOULD,
+    "beyond; RFC 959 §4.1.3 has the client send RNTO immediately behind",
+    BEYOND,
     "RNFR is forgotten when another command comes before RNTO.",
     LOGIN,
     WRITE,
