@@ -82,6 +82,10 @@ class Card:
             if any(counts.values()):
                 yield level, counts
 
+    def broken(self) -> list[Outcome]:
+        """The failures by level, what an RFC demands first; not those beyond the RFCs."""
+        return [one for level in (Level.MUST, Level.SHOULD) for one in self.outcomes if one.row.level is level and one.verdict is Verdict.FAIL]
+
     def part(self, *, is_beyond: bool) -> dict[str, list[Outcome]]:
         """The outcomes by group: those of the RFCs, or those beyond."""
         groups: dict[str, list[Outcome]] = {}

@@ -16,7 +16,7 @@ from twistftp.cli.conform.codes import Codes
 from twistftp.cli.conform.connection import Allowance, Connection
 from twistftp.cli.conform.dialogue import Dialogue, Said
 from twistftp.cli.conform.row import Broken, NotTried
-from twistftp.cli.doctor.channel import Lost
+from twistftp.cli.doctor.channel import Lost, OutOfTime
 from twistftp.cli.doctor.control import Interrupted
 from twistftp.cli.doctor.seen import Answer
 from twistftp.cli.doctor.transfers import told
@@ -116,6 +116,15 @@ class Client:
         if not self._codes.accepts(command, said.code, codes):
             raise Broken(f"{command} is answered {said.code}, not {' or '.join(codes.split())}")
         return said
+
+    def is_out(self, after: str) -> None:
+        """
+        See that a login has ended.
+
+        :raises Broken: it still holds.
+        """
+        if (said := self.ask("PWD")).code < 400:
+            raise Broken(f"after {after} the login still holds: PWD is answered {said.code}")
 
     def settle(self, command: str, codes: str) -> Said:
         """
@@ -302,7 +311,7 @@ class Client:
         try:
             self.dialogue.send(b"QUIT\r\n")
             self.dialogue.hear_if_any(1.0)
-        except Interrupted:
+        except (Interrupted, OutOfTime):
             pass
         finally:
             transcript.cut(mark)

@@ -125,18 +125,18 @@ def _run(task: _Task) -> int:
     from twistftp.cli.conform.text_card import as_text
     from twistftp.cli.doctor.certificate import CannotTrust
 
-    # What was made on the server is removed also when a scheduler ends us.
-    signal.signal(signal.SIGTERM, _interrupted)
     url = shown_url(task.target)
+    # What was made on the server is removed also when a scheduler ends us.
+    before = signal.signal(signal.SIGTERM, _interrupted)
     try:
-        card = examine(
-            task.target, _counted(task.rows), task.timeout, ca=task.ca, is_insecure=task.is_insecure, may_write=task.may_write
-        )  # fmt: skip
+        card = examine(task.target, _counted(task.rows), task.timeout, ca=task.ca, is_insecure=task.is_insecure, may_write=task.may_write)
     except CannotTrust as error:
         raise click.UsageError(f"--ca {task.ca}: {error}") from None
     except NoServer as error:
         click.echo(f"{url}: {error}", err=True)
         return 1
+    finally:
+        signal.signal(signal.SIGTERM, before)
     card = evolve(card, name=task.name, date=datetime.now(UTC).date().isoformat())
     forms: dict[str, Callable[[Card], str]] = {"json": _as_json, "html": as_html, "text": as_text}
     for path, form in task.cards:

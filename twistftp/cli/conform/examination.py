@@ -13,7 +13,7 @@ from twistftp.cli.conform.connection import Allowance
 from twistftp.cli.conform.row import Broken, Need, NotOffered, NotTried, Row, Verdict
 from twistftp.cli.conform.transcript import shown
 from twistftp.cli.conform.visit import CannotConnect, Visit
-from twistftp.cli.doctor.channel import Lost, OutOfTime
+from twistftp.cli.doctor.channel import Lost, OutOfTime, ending_of
 from twistftp.cli.doctor.control import Interrupted
 from twistftp.cli.doctor.target import Target
 
@@ -101,6 +101,8 @@ class Examination:
             return Verdict.FAIL, f"no reply to {interrupted.command or 'the connection (no greeting)'}: {interrupted.ending.value}{detail}"
         except Lost as lost:
             return Verdict.FAIL, f"a connection breaks: {lost.ending.value}"
+        except OSError as error:  # of a socket that the server has reset, asked for its address
+            return Verdict.FAIL, f"a connection breaks: {ending_of(error).value}"
         except OutOfTime:
             if self._allowance.is_over:
                 return Verdict.NOT_TRIED, _LATE
@@ -186,6 +188,8 @@ class Examination:
             return str(error)
         except (Interrupted, Lost) as error:
             return f"the connection breaks: {error.ending.value}"
+        except OSError as error:
+            return f"the connection breaks: {ending_of(error).value}"
         except OutOfTime:
             return "the time was up"
         return ""

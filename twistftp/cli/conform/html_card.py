@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from twistftp import __version__
 from twistftp.cli.conform.card import Card, Outcome
-from twistftp.cli.conform.row import Verdict
+from twistftp.cli.conform.row import Level, Row, Verdict
 
 __all__ = ["as_html"]
 
@@ -26,13 +25,15 @@ table { border-collapse: collapse; width: 100%; margin: .5rem 0 1.5rem; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .6rem; border-bottom: 1px solid var(--line); }
 td.number, th.number { text-align: right; }
 td.verdict { white-space: nowrap; font-weight: 600; }
-tr.pass .verdict { color: var(--good); }
-tr.fail .verdict { color: var(--bad); }
+.pass .verdict { color: var(--good); }
+.fail .verdict { color: var(--bad); }
 tr.none .verdict, .soft { color: var(--soft); }
 tr.none .verdict { font-weight: 400; }
 code, pre { font: .85rem/1.4 ui-monospace, monospace; }
 pre { overflow-x: auto; margin: .4rem 0; padding: .6rem; border: 1px solid var(--line); white-space: pre-wrap; overflow-wrap: anywhere; }
 td code { white-space: nowrap; }
+a { color: inherit; }
+li { margin: .2rem 0; }
 summary { cursor: pointer; color: var(--soft); }
 dt { font-weight: 600; }
 dd { margin: 0 0 .4rem 1rem; overflow-wrap: anywhere; }
@@ -50,22 +51,30 @@ def _text(text: str) -> str:
 
 
 def _lines(card: Card) -> Iterator[str]:
-    title = _text(f"FTP conformance of {card.url}")
+    title = _text(f"FTP conformance of {card.title}")
     yield "<!DOCTYPE html>"
     yield '<html lang="en">'
     yield f'<head>\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{title}</title>'
     yield f"<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>"
-    if card.server:
-        yield "<dl>"
-        for name, text in card.server.items():
-            yield f"<dt>{_text(name)}</dt><dd><code>{_text(text)}</code></dd>"
-        yield "</dl>"
+    yield f"<p>{_text(f'Looked at {card.url} on {card.date}, by {card.made_by}.')}</p>"
+    yield f'<p class="{"pass" if card.is_fine else "fail"}"><strong class="verdict">{_text(card.result)}</strong></p>'
     for remark in card.remarks:
         yield f"<p>{_text(remark)}</p>"
     yield from _sums(card)
+    if card.broken():
+        yield "<h2>Broken</h2>\n<ul>"
+        for one in card.broken():
+            name = _text(one.row.id)
+            demand = f'<span class="soft">({_text(_demand(one.row))})</span>'
+            yield f'<li><a href="#{name}"><code>{name}</code></a> {_text(one.row.required)} {demand}</li>'
+        yield "</ul>"
+    yield "<h2>The server</h2>\n<dl>"
+    for name, text in card.server.items():
+        yield f"<dt>{_text(name)}</dt><dd><code>{_text(text)}</code></dd>"
+    yield "</dl>"
     yield from _part(card, False, "The RFCs", "")
     yield from _part(card, True, "Beyond the RFCs", "What twistftp asks of itself; no clause asks it of anybody else.")
-    yield f'<p class="soft">Made by twistftp {_text(__version__)}, twistftp conform.</p>\n</body>\n</html>'
+    yield "</body>\n</html>"
 
 
 def _sums(card: Card) -> Iterator[str]:
@@ -91,13 +100,18 @@ def _part(card: Card, is_beyond: bool, title: str, about: str) -> Iterator[str]:
         yield "</tbody>\n</table>"
 
 
+def _demand(row: Row) -> str:
+    return row.clause if row.level is Level.BEYOND else f"{row.level.value}, {row.clause}"
+
+
 def _outcome(one: Outcome) -> str:
     row = one.row
-    level = "" if row.level.name == "BEYOND" else f"{row.level.value}, "
     reason = f"<div>{_text(one.reason)}</div>" if one.reason else ""
     said = _text("\n".join(one.transcript))
-    folded = f"<details><summary>what was said</summary><pre>{said}</pre></details>" if said else ""
+    # What failed is why somebody reads this.
+    is_open = " open" if one.verdict is Verdict.FAIL else ""
+    folded = f"<details{is_open}><summary>what was said</summary><pre>{said}</pre></details>" if said else ""
     return (
-        f'<tr class="{_CLASSES[one.verdict]}"><td class="verdict">{one.verdict.value}</td><td><code>{_text(row.id)}</code></td>'
-        f'<td>{_text(row.required)} <span class="soft">({_text(level + row.clause)})</span>{reason}{folded}</td></tr>'
+        f'<tr id="{_text(row.id)}" class="{_CLASSES[one.verdict]}"><td class="verdict">{one.verdict.value}</td><td><code>{_text(row.id)}</code></td>'
+        f'<td>{_text(row.required)} <span class="soft">({_text(_demand(row))})</span>{reason}{folded}</td></tr>'
     )

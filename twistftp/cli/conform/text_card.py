@@ -1,5 +1,5 @@
 """
-The card as text, 100 columns wide: a line for each row, what failed with its reason and what was said, then the sums.
+The card as text, 100 columns wide: the sums and what is broken, then each row, with reason and transcript if it failed.
 
 Not here: which rows there are, and printing.
 """
@@ -30,6 +30,17 @@ def _lines(card: Card) -> Iterator[str]:
         yield from _filled(f"  {name:<10}", text)
     for remark in card.remarks:
         yield from _filled("  note      ", remark)
+    yield ""
+    yield f"{'':<18}{'pass':>6}{'FAIL':>6}{'n/a':>6}{'not tried':>11}"
+    for level, counts in card.summary():
+        numbers = "".join(f"{counts[verdict]:>{width}}" for verdict, width in zip(Verdict, (6, 6, 6, 11), strict=True))
+        yield f"{level.value:<18}{numbers}"
+    yield ""
+    yield from _filled("result: ", card.result)
+    if card.broken():
+        yield ""
+    for one in card.broken():
+        yield from _filled(f"  {one.row.level.value:<7}{one.row.id:<21}", one.reason)
     for is_beyond, title in ((False, "The RFCs"), (True, "Beyond the RFCs: what this project asks of itself, and no clause of anybody else")):
         groups = card.part(is_beyond=is_beyond)
         if groups:
@@ -41,13 +52,6 @@ def _lines(card: Card) -> Iterator[str]:
             yield group
             for one in outcomes:
                 yield from _outcome(one)
-    yield ""
-    yield f"{'':<18}{'pass':>6}{'FAIL':>6}{'n/a':>6}{'not tried':>11}"
-    for level, counts in card.summary():
-        numbers = "".join(f"{counts[verdict]:>{width}}" for verdict, width in zip(Verdict, (6, 6, 6, 11), strict=True))
-        yield f"{level.value:<18}{numbers}"
-    yield ""
-    yield from _filled("result: ", card.result)
 
 
 def _outcome(one: Outcome) -> Iterator[str]:

@@ -107,7 +107,7 @@ def user_again(visit: Visit) -> None:
         raise NotOffered(f"USER is answered {said.code}: the user cannot be changed")
     if said.fits("230 232"):
         raise NotTried("the user needs no password")
-    client.must("PWD", "5xx")
+    client.is_out("USER")
 
 
 @login.row("P-USER-3", "beyond; RFC 959 §4.1.1 permits it", BEYOND, "After USER and another USER, PASS belongs to the latter.", LOGIN)
@@ -142,7 +142,7 @@ def reinitialize(visit: Visit) -> None:
     if said.fits("500 502"):
         raise NotOffered(f"REIN is answered {said.code}")
     client.judge("REIN", said, "220")
-    client.must("PWD", "5xx")
+    client.is_out("REIN")
 
 
 @login.row("P-QUIT-1", "RFC 959 §4.1.1", MUST, "QUIT is answered 221, then the server closes the connection.")

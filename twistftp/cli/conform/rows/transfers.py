@@ -252,6 +252,7 @@ def half_closed(visit: Visit) -> None:
     data = client.passive()
     try:
         data.finish(visit.allowance.until(1))
+        client.dialogue.hear_if_any(_MOMENT)  # the server may see the end before the command, and has nothing to say about it
         transfer = client.fetch(f"RETR {visit.sample().name}", data)
     finally:
         data.close()
