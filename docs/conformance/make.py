@@ -29,6 +29,7 @@ from typing import NamedTuple
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent
 HOST, USER, PASSWORD = "127.0.0.1", "alice", "secret"
+FILES = ["pub/inner.txt", "readme.txt"]
 BEGIN, END = "<!-- made by make.py -->", "<!-- end -->"
 START_LIMIT = END_LIMIT = 20.0
 
@@ -165,7 +166,7 @@ def twistftp_version() -> str:
 SERVERS = {
     "twistftp": Server(twistftp_command, twistftp_version),
     "pyftpdlib": Server(peer_command("pyftpdlib", "tls"), lambda: f"pyftpdlib {importlib.metadata.version('pyftpdlib')}"),
-    "vsftpd": Server(vsftpd_command, vsftpd_version, login="", directory="/pub"),
+    "vsftpd": Server(vsftpd_command, vsftpd_version, login="anonymous@", directory="/pub"),
     "twisted": Server(peer_command("twisted"), lambda: f"Twisted {importlib.metadata.version('Twisted')} (twisted.protocols.ftp)"),
 }
 
@@ -182,7 +183,7 @@ def make_place(directory: Path, port: int) -> Place:
     (directory / "empty").mkdir()
     (place.root / "pub").mkdir(parents=True)
     (place.root / "pub").chmod(0o777)
-    for name in ("readme.txt", "pub/inner.txt"):
+    for name in FILES:
         (place.root / name).write_text("A line of text.\nAnother one.\n")
     openssl = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     subprocess.run([*openssl, "-keyout", str(place.key), "-out", str(place.certificate)], check=True, capture_output=True)
@@ -234,6 +235,8 @@ def make_card(name: str, port: int) -> None:
             said = subprocess.run([sys.executable, "-m", "twistftp", "conform", url, *options], env=environment(), check=False)
             if said.returncode not in {0, 1}:
                 raise SystemExit(f"{name}: no card")
+        if (left := sorted(str(path.relative_to(place.root)) for path in place.root.rglob("*"))) != ["pub", *FILES]:
+            raise SystemExit(f"{name}: something was left there: {left}")
         for card in cards:
             for word in (directory, socket.gethostname(), PASSWORD):
                 if word in card.read_text("utf-8"):

@@ -44,4 +44,4 @@ class ConformCase(SiteCase):
         """Try these rows on it."""
         host = f"[{running.address}]" if ":" in running.address else running.address
         target = parse_target(f"{scheme}://{user}{host}:{running.port}")
-        return await deferToThread(lambda: examine(target, tuple(rows), 200.0, is_insecure=True, **options))  # type: ignore[no-any-return]
+        return await deferToThread(lambda: examine(target, rows, 200.0, is_insecure=True, **options))  # type: ignore[no-any-return]

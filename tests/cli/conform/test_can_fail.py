@@ -270,7 +270,7 @@ class MutationTests(ConformCase):
 
     def survivors(self, running: RunningSite) -> list[str]:
         """Rows that no fault makes fail."""
-        visit = Visit(parse_target(f"ftp://alice:secret@127.0.0.1:{running.port}"), Allowance(200.0, 3.0), is_insecure=True, may_write=True)
+        visit = Visit(parse_target(f"ftp://alice:secret@127.0.0.1:{running.port}"), Allowance(230.0, 12.0), is_insecure=True, may_write=True)
         examination = Examination(visit)
         examination.make_ground()
         self.assertEqual([], examination.remarks)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from unittest import skipUnless
 
 from tests.support.conform import ConformCase
 from tests.support.running import has_ipv6
 from twistftp.cli.conform.card import Card
 from twistftp.cli.conform.catalogue import ROWS
-from twistftp.cli.conform.row import Level, Verdict
+from twistftp.cli.conform.row import Level, Row, Verdict
 
 
 class TwistftpTests(ConformCase):
@@ -27,6 +28,24 @@ class TwistftpTests(ConformCase):
         self.assertEqual(([], ()), (self.failures(card), card.remarks))
         self.assertEqual({"P-PB-10": "the control connection goes over IPv4"}, self.left_out(card))
         self.assertTrue(card.is_fine)
+        self.assertEqual(["pub", "readme.txt"], sorted(path.name for path in running.root.iterdir()))
+
+    async def test_interrupted(self) -> None:
+        """Whatever ends it on the way, what was made on the server is removed."""
+
+        class Interruption(Exception):
+            pass
+
+        def rows() -> Iterator[Row]:
+            yield from (row for row in ROWS if row.id in {"P-STOR-1", "P-MKD-1"})
+            seen.extend(path.name for path in running.root.rglob("*"))
+            raise Interruption
+
+        running = await self.start()
+        seen: list[str] = []
+        with self.assertRaises(Interruption):
+            await self.examine(running, rows(), may_write=True)
+        self.assertLessEqual({"twistftp-conform", "stored.bin", "made"}, set(seen))
         self.assertEqual(["pub", "readme.txt"], sorted(path.name for path in running.root.iterdir()))
 
     async def test_reading(self) -> None:

@@ -66,7 +66,7 @@ class Card:
         broken = {level: self.count(level, Verdict.FAIL) for level in (Level.MUST, Level.SHOULD)}
         told = [f"{count or 'no'} {level.value} {'are' if count > 1 else 'is'} broken" for level, count in broken.items()]
         if self.trouble:
-            told.append(self.trouble)
+            told.insert(0, self.trouble)
         elif not any(one.verdict is not Verdict.NOT_TRIED for one in self.outcomes):
             told = ["nothing could be looked at"]
         return "; ".join(told)

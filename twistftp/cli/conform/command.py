@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import urlsplit
 
 import click
 from attrs import evolve, frozen
@@ -47,7 +48,7 @@ class _Task:
 @click.option("--password", envvar="TWISTFTP_PASSWORD", show_envvar=True, help="Their password; one that is missing is asked for.")
 @click.option("--ca", metavar="FILE", type=click.Path(), help="Trust the certificates in this PEM file, instead of the system's.")
 @click.option("--insecure", is_flag=True, help="Take any certificate. The password then goes to whoever answers.")
-@click.option("--write", is_flag=True, help="Try what changes files, too: in a directory that is made in that of the URL, and removed in the end.")
+@click.option("--write", is_flag=True, help="Try what changes files, too: as the named user, in a directory that is made and removed again.")
 @click.option("--only", metavar="ID,...", default="", help="Only these rows; P-EPSV is all whose ids begin so.")
 @click.option("--list", "lists", is_flag=True, help="Show the rows, and try nothing.")
 @click.option("--output", metavar="FILE", type=click.Path(dir_okay=False), multiple=True, help="Write the card there; may be repeated.")
@@ -87,6 +88,8 @@ def conform(
     if ca and insecure:
         raise click.UsageError("--ca says whom to trust, --insecure to trust everybody: give one of them")
     target = _target(url, user, password)
+    if write and not user and not urlsplit(url).username:
+        raise click.UsageError("--write wants to know who writes: name a user, as in ftp://anonymous@HOST if anybody may")
     cards = tuple((path, form or _ENDINGS.get(path.suffix.lower(), "text")) for path in map(Path, output)) or ((None, form or "text"),)
     for path, _ in cards:
         if path is not None and not path.parent.is_dir():

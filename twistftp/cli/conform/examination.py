@@ -117,6 +117,8 @@ class Examination:
         :raises NotTried: it is not.
         """
         visit, needs = self._visit, row.needs
+        if Need.LOGIN in needs and visit.no_entry:
+            raise NotTried(visit.no_entry)
         if Need.WRITE in needs:
             if not visit.may_write:
                 raise NotTried("--write was not given")

@@ -50,7 +50,8 @@ class Visit:
         """What the latest handshake chose."""
         self._client: Client | None = None
         self._kind = ""
-        self._no_entry = ""
+        self.no_entry = ""
+        """Why the server does not let us in. It is not asked again then: that would look like guessing."""
         self._features: dict[str, str] | None = None
         self._places: list[Any] = []
 
@@ -157,8 +158,8 @@ class Visit:
             self._client.dialogue.transcript = self.transcript
             self.transcript.note("in the session of the check before")
             return self._client
-        if self._no_entry:
-            raise NotTried(self._no_entry)
+        if self.no_entry:
+            raise NotTried(self.no_entry)
         mark = self.transcript.mark()
         client = self.stranger() if kind == "plain" else self.secured()
         self.log_in(client)
@@ -183,8 +184,8 @@ class Visit:
         if said.code in {331, 332}:
             said = client.ask(f"PASS {self.target.sent_password}", self.allowance.to_talk)
         if said.code not in {202, 230, 232}:
-            self._no_entry = f"the login is refused: {said}"
-            raise NotTried(self._no_entry)
+            self.no_entry = f"the login is refused: {said}"
+            raise NotTried(self.no_entry)
 
     def _connected(self) -> Client:
         try:
