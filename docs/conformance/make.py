@@ -193,6 +193,8 @@ def make_place(directory: Path, port: int) -> Place:
 @contextmanager
 def running(command: list[str], place: Place) -> Iterator[None]:
     """A server that has greeted once; it and its children are ended in the end."""
+    if greets(place.port):
+        raise SystemExit(f"port {place.port} is taken: use --port")
     log = place.directory / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
