@@ -94,8 +94,10 @@ def announced(visit: Visit) -> None:
 @transfers.row("P-DC-8", "beyond; some clients take one code only", BEYOND, "Transfers begin with 150 and end with 226.", LOGIN, FILE)
 def usual_codes(visit: Visit) -> None:
     """P-DX-20: RFC 959 has 125 and 250, too."""
-    client = _image(visit.session())
-    transfer = client.fetched(f"RETR {visit.sample().name}")
+    client, name = _image(visit.session()), visit.sample().name
+    data = client.passive()
+    client.dialogue.hear_if_any(_MOMENT)  # 125 is for a connection that is there, so it shall be
+    transfer = client.fetch(f"RETR {name}", data)
     client.judge("RETR", transfer.begun, "150")
     client.judge("the end of RETR", transfer.ended, "226")
 
