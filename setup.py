@@ -30,6 +30,7 @@ setup(
     python_requires=">=3.11",
     # twisted/plugins has no __init__.py, here as in every project with a plugin: it extends Twisted's own directory.
     packages=[*find_packages(include=["twistftp", "twistftp.*"]), "twisted.plugins"],
+    package_data={"twistftp": ["py.typed"]},
     install_requires=[
         *("Twisted[tls]>=24.10", "attrs>=23.1", "cattrs>=23.2", "click>=8.1", "zope.interface>=6"),
         # argon2-cffi hashes the passwords of users files; prometheus-client: /metrics; rich: the tables of "twistftp sessions".
