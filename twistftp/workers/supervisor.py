@@ -9,6 +9,7 @@ A worker that takes another's place needs no rights and no file.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -147,7 +148,7 @@ class Supervisor(Server):
         ours, theirs = pair()
         channel = Channel(lambda word, said: self._heard(member, word, said), lambda: self._staff.left(member))
         try:
-            pid = child.fork(self.reactor, lambda: self._work(slot, theirs))
+            pid = child.fork(self.reactor, lambda: self._work(slot, ours, theirs))
         except OSError:
             ours.close()
             theirs.close()
@@ -157,8 +158,9 @@ class Supervisor(Server):
         connect(self.reactor, ours, channel)
         return member
 
-    def _work(self, slot: int, end: Any) -> None:
+    def _work(self, slot: int, far: socket.socket, end: socket.socket) -> None:
         """The child's first steps. Its reactor is new, and all else is as the supervisor had it a moment ago."""
+        far.close()  # else the channel would not end with the supervisor
         reactor, parts, settings = self.reactor, self._parts, self._effective()
         hall = Hall(reactor)
         for service in self.services:
