@@ -62,9 +62,11 @@ class Office:
 
     def to_supervisor(self, word: str, site: str, **what: Any) -> None:
         assert site == "Files"
-        {"failed": lambda: self.supervisor.count(what["peer"], what["user"]), "refused": lambda: self.supervisor.refused_by(what["client"], what["count"])}[
-            word
-        ]()
+        if word == "failed":
+            self.supervisor.count(what["peer"], what["user"])
+        else:
+            assert word == "refused"
+            self.supervisor.refused_by(what["client"], what["count"])
 
     def fail(self, worker: int, peer: str = A) -> int:
         """A login fails: the code of the reply that ends its session, 0 if that may go on."""

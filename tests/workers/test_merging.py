@@ -88,7 +88,7 @@ class StatusTests(SynchronousTestCase):
         """Of a process that has ended the counters stay; what it had open, and words, do not."""
         report = {
             "pid": 3,
-            "sites": [site("a", 4, 9, transfers_under_way=1, root="/srv", octets={"download": 5}, tls={"sessions": 2, "handshakes": {"x": 1}}, where="here")],
+            "sites": [site("a", 4, 9, transfers_under_way=1, root="/srv", octets={"download": 5}, tls={"sessions": 2, "handshakes": {"x": 1}})],
             "pool": {"ports": "1-2", "leases": 1, "connections": 2, "open_ports": 3, "leased": 8},
         }
         self.assertEqual(

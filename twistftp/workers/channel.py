@@ -85,6 +85,7 @@ class Channel(LineOnlyReceiver):
 
     def fileDescriptorReceived(self, descriptor: int) -> None:
         """One has come; the line that it belongs to is on its way."""
+        os.set_inheritable(descriptor, False)  # Twisted's recvmsg leaves it open to whatever program a plugin may start
         self._arrived.append(descriptor)
 
     def take(self, count: int) -> list[int]:

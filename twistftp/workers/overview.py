@@ -95,8 +95,8 @@ class Overview(Monitoring):
             for member, (is_answered, report) in zip(members, answers, strict=True):
                 if is_answered:
                     member.last = report
-            # One that has ended meanwhile counts among those that have left.
-            return [member for member in self.staff if member.last is not None]
+            # Of one that has ended meanwhile the counters stay (``left``), from the moment when it is no more among those that leave.
+            return [member for member in [*self.staff, *self.staff.leaving] if member.last is not None]
 
         return DeferredList(asked, consumeErrors=True).addCallback(take)
 
@@ -129,7 +129,7 @@ class Overview(Monitoring):
             "is_draining": self.is_draining,
             "sites": [{"name": site.settings.name, "root": site.settings.root, "where": place} for site, place in self.sites()],
             "pool": {"ports": str(self.pool.ports)},
-            "workers": [_about(member) for member in members],
+            "workers": [_about(member) for member in self.staff],
         }
         return merged_status([*(_status_of(member) for member in members), self._left_status], own)
 

@@ -78,6 +78,11 @@ class Staff:
     def __len__(self) -> int:
         return len(self._members)
 
+    @property
+    def leaving(self) -> list[Member]:
+        """Those whose end has not been told yet."""
+        return list(self._leaving.values())
+
     def begin(self) -> None:
         """Hire all."""
         for slot in range(self._count):
