@@ -64,6 +64,13 @@ class Neighbours:
             here.tickets.pop(session, None)
             here.tickets[session] = None
 
+    def known(self, session: SessionTLS) -> None:
+        """Its client has logged in, or has TLS now and had logged in before."""
+
+    def is_elsewhere(self, session: SessionTLS, hello: bytes) -> bool:
+        """Whether a ClientHello resumes a session of the same address and user in another process; here there is none."""
+        return False
+
     def newer(self, session: SessionTLS) -> Iterator[SessionTLS]:
         """The other sessions of this address that were given tickets after this one, the latest first."""
         here = self._by_address.get(session.client)
@@ -95,8 +102,9 @@ class SessionTLS:
     """
 
     __slots__ = (
-        *("_apart", "_context", "_control", "_count", "_for_name", "_has_one_use_tickets", "_is_tainted", "_neighbours", "_newer"),
-        *("_resumptions", "_rule", "_site", "_stray_until", "client", "is_control_secure", "is_private", "peer_certificate", "timeout", "user"),
+        *("_apart", "_control", "_count", "_for_name", "_has_one_use_tickets", "_is_tainted", "_neighbours", "_newer"),
+        *("_resumptions", "_rule", "_site", "_stray_until", "client", "context", "is_control_secure", "is_private", "peer_certificate", "timeout"),
+        "user",
     )
 
     def __init__(
@@ -112,7 +120,7 @@ class SessionTLS:
     ) -> None:
         self._for_name, self._count = for_name, count
         self._site, self._neighbours, self._rule, self.user, self.timeout = site, neighbours, rule, user, timeout
-        self._context = site.session_context()
+        self.context = site.session_context()
         self.client = client
         self.is_control_secure = True
         self.is_private = False  # PROT P
@@ -182,7 +190,14 @@ class SessionTLS:
 
     def resume(self, hello: bytes) -> SSL.Connection | None:
         """A connection that goes on from this ClientHello, if it resumes this session."""
-        connection = self._site.bare(self._context)
+        return self._going_on(self.context, hello)
+
+    def is_resumed(self, context: bytes, hello: bytes) -> bool:
+        """Whether a ClientHello resumes a session of this site that has this session id context."""
+        return self._going_on(context, hello) is not None
+
+    def _going_on(self, context: bytes, hello: bytes) -> SSL.Connection | None:
+        connection = self._site.bare(context)
         connection.bio_write(hello)
         try:
             connection.do_handshake()
@@ -193,7 +208,7 @@ class SessionTLS:
         return connection
 
     def _full(self, hello: bytes, *, is_data: bool) -> SSL.Connection:
-        connection = self._site.full(self._context, is_data=is_data, for_name=self._for_name)
+        connection = self._site.full(self.context, is_data=is_data, for_name=self._for_name)
         connection.bio_write(hello)
         return connection
 
@@ -213,6 +228,11 @@ class SessionTLS:
         self._control = connection
         self.peer_certificate = connection.get_peer_certificate(as_cryptography=True) if self._site.settings.client_ca else None
         self._neighbours.gave_ticket(self)
+        self._neighbours.known(self)
+
+    def logged_in(self) -> None:
+        """The client has logged in."""
+        self._neighbours.known(self)
 
     def begin_data(self, octets: bytes) -> tuple[SSL.Connection, Cause | None] | None:
         """A data connection's handshake, once the ClientHello is whole, and why the connection is refused after it, if it is."""
@@ -225,11 +245,11 @@ class SessionTLS:
             return connection, None
         self.lose_right()
         sibling = self._taint(octets) if offer is Offer.SESSION else None
-        is_refused = self._is_refused(offer, sibling)
+        is_refused = self._is_refused(octets, offer, sibling)
         self._count("refused" if is_refused else "full")
         return self._full(octets, is_data=True), Cause.NOT_RESUMED if is_refused else None
 
-    def _is_refused(self, offer: Offer, sibling: SessionTLS | None) -> bool:
+    def _is_refused(self, hello: bytes, offer: Offer, sibling: SessionTLS | None) -> bool:
         """
         Whether a data connection that does not resume this session is refused. Under ``auto`` it is once the client has resumed,
         but for two kinds of honest clients. One has a single store of tickets for all its sessions, and resumes another session of
@@ -245,7 +265,9 @@ class SessionTLS:
         if offer is Offer.NONE:
             self._has_one_use_tickets |= self._resumptions == 1 and self.description.startswith("TLSv1.3")
             return not self._has_one_use_tickets
-        return sibling is None or sibling.user() != self.user()
+        if sibling is None:
+            return not self._neighbours.is_elsewhere(self, hello)
+        return sibling.user() != self.user()
 
     def data_is_secure(self) -> None:
         """A data connection's handshake is done; its tickets are of this session, too."""

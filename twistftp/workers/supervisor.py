@@ -31,6 +31,7 @@ from twistftp.workers.board import Board
 from twistftp.workers.census import Census
 from twistftp.workers.channel import Channel, connect, pair
 from twistftp.workers.doors import Door, Doors, Hall, Handed
+from twistftp.workers.kin import FarNeighbours, Kin
 from twistftp.workers.logons import CountingGuard, TellingGuard
 from twistftp.workers.overview import Overview, WorkerMonitoring
 from twistftp.workers.split import split
@@ -103,7 +104,7 @@ class Supervisor(Server):
         self._parts = parts
         self._doors = Doors(reactor, backlog, self._close_door)
         self._deadlines = Deadlines(reactor)
-        self._board = Board(settings.workers)
+        self._board, self._kin = Board(settings.workers), Kin(settings.workers)
         self._staff = Staff(reactor, settings.workers, self._hire, self._gone)
         self._order = DeferredLock()
         self._has_changed = False
@@ -170,6 +171,7 @@ class Supervisor(Server):
                 child.cover(door.socket.fileno())
         census, pool, part = Census(self._board, slot, reactor), parts.make_pool(), self._parts_of_range(settings)[slot]
         pool.share(part, settings.firewall_support.data_channel_port_range)
+        pool.neighbours = FarNeighbours(self._kin, slot)
         numbers, descriptors = self._board.numbers(slot), self._monitoring.log_descriptors()
 
         def make_server(say: Callable[..., None]) -> WorkerServer:
@@ -203,6 +205,7 @@ class Supervisor(Server):
 
     def _gone(self, member: Member) -> None:
         self._board.clear(member.slot)
+        self._kin.clear(member.slot)
         self._monitoring.left(member)
 
     def _say_to_all(self, word: str, **what: Any) -> None:
