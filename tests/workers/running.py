@@ -61,22 +61,42 @@ G = TypeVar("G", bound=Guest)
 
 
 class Office(Twistd):
-    """The server. ``range`` are its passive ports, ``control`` its control socket."""
+    """
+    The server. ``range`` are its passive ports, ``control`` its control socket, ``root`` its content, in the directory ``place``.
 
-    def __init__(self, case: WorkersCase, *arguments: str, size: int = 20, by: tuple[str, ...] = ()) -> None:
+    :param text: of a configuration file, behind what every one has; else there is none.
+    :param before: options of ``twistd`` itself.
+    """
+
+    def __init__(
+        self,
+        case: WorkersCase,
+        *arguments: str,
+        size: int = 20,
+        text: str | None = None,
+        before: tuple[str, ...] = (),
+        by: tuple[str, ...] = (),
+    ) -> None:
         self.range = free_range(size)
         self.low, self.size = int(self.range.partition("-")[0]), size
-        place = tempfile.mkdtemp(prefix="twistftp-")  # paths of sockets are short
-        case.addCleanup(shutil.rmtree, place, ignore_errors=True)
-        self.control = f"{place}/c"
-        self.root = Path(place) / "pub"
+        self.place = Path(tempfile.mkdtemp(prefix="twistftp-"))  # paths of sockets are short
+        case.addCleanup(shutil.rmtree, self.place, ignore_errors=True)
+        self.control = str(self.place / "c")
+        self.root = self.place / "pub"
         self.root.mkdir()
         (self.root / "hello.txt").write_text("hello")
-        options = ("--workers", "2", "--interface", "127.0.0.1", "--control-socket", self.control)
-        given = () if "--config" in arguments else ("--root", str(self.root), "--port", "0", "--passive-ports", self.range)
-        super().__init__("ftpsite", *given, *options[: 2 if "--config" in arguments else None], *arguments, directory=Path(place), by=by)
-        if "--config" in arguments:
-            self.control = f"{place}/c"
+        if text is None:
+            options = ["--root", "pub", "--port", "0", "--passive-ports", self.range, "--interface", "127.0.0.1", "--control-socket", "c"]
+        else:
+            options = ["--config", "ftp.toml"]
+            self.write(text)
+        super().__init__(*before, "ftpsite", "--workers", "2", *options, *arguments, directory=self.place, by=by)
+
+    def write(self, text: str, ports: str = "", port: int = 0) -> None:
+        """The configuration file."""
+        head = f'[firewall_support]\ndata_channel_port_range = "{ports or self.range}"\n[server]\ncontrol_socket = "{self.control}"\n'
+        site = f'[[site]]\nroot = "{self.root}"\naddress = "127.0.0.1"\nport = {port}\n'
+        (self.place / "ftp.toml").write_text(head + site + text)
 
     def ask(self, command: str, **more: object) -> Any:
         """What the control socket says."""

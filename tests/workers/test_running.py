@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import socket
-import ssl
 import threading
 from pathlib import Path
 from urllib.request import urlopen
@@ -36,32 +35,11 @@ class ServingTests(WorkersCase):
         self.assertEqual({1, 2}, {session["worker"] for session in sessions})
         self.assertEqual(len(sessions), len({session["id"] for session in sessions}))
 
-    def test_tls(self) -> None:
-        """One certificate is made for both before they are; data connections resume the session as with one process."""
-        office = self.office("--self-signed", "--tls", "require", "--tls-session", "require")
-        port = office.port()
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        seen: dict[int, set[bytes | None]] = {1: set(), 2: set()}
-        for _ in range(100):
-            guest = _Secure(context=context)
-            guest.connect("127.0.0.1", port, timeout=15)
-            guest.login()
-            guest.prot_p()
-            worker = 1 + (guest.makepasv()[1] - office.low >= 10)
-            self.assertEqual(["hello.txt"], guest.nlst())
-            seen[worker].add(guest.sock.getpeercert(binary_form=True))  # type: ignore[union-attr]
-            guest.quit()
-            if seen[1] and seen[2]:
-                break
-        self.assertEqual(1, len(seen[1]))
-        self.assertEqual(seen[1], seen[2])
-
     def test_other_endpoints(self) -> None:
         """Endpoint strings work as with one process, a PROXY header in front as well."""
         office = self.office("--listen", "haproxy:tcp:0:interface=127.0.0.1", "--listen", "unix:pub.sock")
         office.wait_for("serving")
-        path = str(office.root.parent / "pub.sock")
+        path = str(office.place / "pub.sock")
         for _ in range(6):
             skt = socket.socket(socket.AF_UNIX)
             self.addCleanup(skt.close)
@@ -98,7 +76,7 @@ class ServingTests(WorkersCase):
         """Both write whole lines to one file, with one header; SIGHUP has both go over to a new one, with one header again."""
         office = self.office("--access-log", "access.log")
         port = office.port()
-        log = office.root.parent / "access.log"
+        log = office.place / "access.log"
         for name in ("old.log", "older.log"):
             for guest in office.guests(port):
                 guest.quit()
@@ -235,20 +213,6 @@ class EndTests(WorkersCase):
 class WholeTests(WorkersCase):
     """Limits, blocks and reports are of all together."""
 
-    def configured(self, text: str, **how: int) -> Office:
-        """A server with a file."""
-        office = Office(self, "--config", "ftp.toml", **how)
-        self.write(office, text)
-        office.__enter__()
-        self.addCleanup(self._end, office)
-        return office
-
-    def write(self, office: Office, text: str, ports: str = "", port: int = 0) -> None:
-        """The file."""
-        head = f'[firewall_support]\ndata_channel_port_range = "{ports or office.range}"\n[server]\ncontrol_socket = "{office.control}"\n'
-        site = f'[[site]]\nroot = "{office.root}"\naddress = "127.0.0.1"\nport = {port}\n'
-        (office.root.parent / "ftp.toml").write_text(head + site + text)
-
     def burst(self, port: int, count: int, source: str = "127.0.0.1") -> list[str]:
         """The first replies to so many connections that are made at once."""
         replies: list[str] = []
@@ -261,7 +225,7 @@ class WholeTests(WorkersCase):
 
     def test_limits(self) -> None:
         """Of a burst exactly so many are let in, in all and from an address; a worker that is killed holds no place."""
-        office = self.configured("[site.limits]\nmax_connections = 9\nmax_connections_per_address = 6\n")
+        office = self.office(text="[site.limits]\nmax_connections = 9\nmax_connections_per_address = 6\n")
         port = office.port()
         office.both()
         self.assertEqual(["220"] * 6 + ["421"] * 24, self.burst(port, 30))
@@ -275,8 +239,8 @@ class WholeTests(WorkersCase):
 
     def test_block(self) -> None:
         """Failed logins count together, whichever worker had them; a block holds in both, and ends what is not logged in."""
-        office = self.configured(
-            "[site.logon_attempts]\nmax_failures = 4\ndelay = 0\n[site.authentication]\nstrcred = [\"memory:alice:secret\"]\n"
+        office = self.office(
+            text="[site.logon_attempts]\nmax_failures = 4\ndelay = 0\n[site.authentication]\nstrcred = [\"memory:alice:secret\"]\n"
         )
         port = office.port()
         one, two = office.guests(port)
@@ -351,12 +315,12 @@ class WholeTests(WorkersCase):
 
     def test_reload(self) -> None:
         """SIGHUP: a new port and a new range for all; sessions stay, a 227 given out stays good, a bad file changes nothing."""
-        office = self.configured("")
+        office = self.office(text="")
         port = office.port()
         one, two = office.guests(port)
         promised = {guest: guest.offered() for guest in (one, two)}
         new_range, new_port = free_range(10), int(free_range(1).partition("-")[0])
-        self.write(office, "[site.limits]\nmax_connections = 0\nmax_connections_per_address = 4\n", new_range, new_port)
+        office.write("[site.limits]\nmax_connections = 0\nmax_connections_per_address = 4\n", new_range, new_port)
         office.signal(signal.SIGHUP)
         office.wait_for(rf"serving .* on port {new_port} ")
         for guest, number in promised.items():
@@ -370,7 +334,7 @@ class WholeTests(WorkersCase):
         eventually(lambda: two.offered() in range(low + 5, low + 10), "the new range in worker 2")
         self.assertEqual(["220"] * 2 + ["421"] * 8, self.burst(new_port, 10))
         self.assertRaises(ConnectionRefusedError, self.greeting, port)
-        (office.root.parent / "ftp.toml").write_text("[[site]]\nroot = 3\n")
+        (office.place / "ftp.toml").write_text("[[site]]\nroot = 3\n")
         office.signal(signal.SIGHUP)
         office.wait_for("the old settings stay")
         self.assertEqual(["hello.txt"], one.nlst())
@@ -381,7 +345,7 @@ class WholeTests(WorkersCase):
 
     def test_site_rate(self) -> None:
         """The octets a second of a site are for both: two transfers in two workers take as long as one after the other."""
-        office = self.configured("[site.limits]\nmax_site_bytes_per_second = 400000\n")
+        office = self.office(text="[site.limits]\nmax_site_bytes_per_second = 400000\n")
         (office.root / "big").write_bytes(b"x" * 400_000)
         one, two = office.guests(office.port())
         started = os.times().elapsed
@@ -398,19 +362,7 @@ class WholeTests(WorkersCase):
         office = Office(self, size=1)
         with office:
             self.assertEqual(1, office.end())
-        low = office.low
         self.assertEqual(1, len(office.lines))
-        self.assertIn(f"--passive-ports {low}: has 1 usable ports for 2 workers; each worker needs at least one of its own", office.lines[0].replace(
-            f"{low}-{low}", str(low)
-        ).replace('"', ""))
-
-
-class _Secure(ftplib.FTP_TLS):
-    """Data connections resume the session of the control connection, which ftplib does not by itself."""
-
-    def ntransfercmd(self, cmd: str, rest: int | str | None = None) -> tuple[socket.socket, int | None]:
-        conn, size = ftplib.FTP.ntransfercmd(self, cmd, rest)
-        return self.context.wrap_socket(conn, server_hostname=self.host, session=self.sock.session), size  # type: ignore[union-attr]
 
 
 def _drained(data: socket.socket) -> int:

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import ssl
-from pathlib import Path
 from typing import Any
 
 from tests.support.tls import NAME, VERSIONS, authority, write_files
@@ -70,17 +69,17 @@ class SecureTests(WorkersCase):
         self.context = ssl.create_default_context(cadata=authority().cert_pem.bytes().decode())
 
     def secured(self, *arguments: str) -> Office:
-        """A server with a certificate; ``write`` gives it another one."""
+        """A server with a certificate; ``certify`` gives it another one."""
         office = Office(self, *arguments, "--certificate", "cert.pem", "--private-key", "key.pem")
-        self.write(office)
+        self.certify(office)
         office.__enter__()
         self.addCleanup(self._end, office)
         return office
 
-    def write(self, office: Office) -> bytes:
+    def certify(self, office: Office) -> bytes:
         """A new certificate; as octets."""
         issued = authority().issue_cert(NAME, "localhost", "127.0.0.1")
-        write_files(Path(office.root.parent), issued)
+        write_files(office.place, issued)
         return ssl.PEM_cert_to_DER_cert(issued.cert_chain_pems[0].bytes().decode())
 
     def versions(self) -> Any:
@@ -142,7 +141,7 @@ class SecureTests(WorkersCase):
         office = self.secured()
         port = office.port()
         old = {guest.sock.getpeercert(binary_form=True) for guest in office.guests(port, lambda: Secure(self.context))}
-        new = self.write(office)
+        new = self.certify(office)
         self.assertNotIn(new, old)
 
         def shown() -> set[bytes]:
