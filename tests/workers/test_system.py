@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 from unittest import SkipTest
 
+from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.running import free_range
 from tests.support.twistd import environment, run
 from tests.workers.running import Guest, Office, WorkersCase, eventually
+from twistftp.options import Options
 
 NOBODY = 65534
 _ACTIVATE = """
@@ -233,23 +235,35 @@ class StartTests(SynchronousTestCase):
         rule = "must be 1-64, a number of processes; as many as there are processors is enough"
         few = "has 3 usable ports for 4 workers; each worker needs at least one of its own"
         for value, ports, line in (
-            ("0", "50000-50010", f"--workers 0: {rule}"),
-            ("-1", "50000-50010", f"--workers -1: {rule}"),
-            ("65", "50000-50010", f"--workers 65: {rule}"),
-            ("two", "50000-50010", "--workers two: must be a whole number"),
-            ("1.5", "50000-50010", "--workers 1.5: must be a whole number"),
-            ("4", "50000-50002", f"--passive-ports 50000-50002: {few}"),
+            ("0", "50000-50010", f'--workers 0: {rule}'),
+            ("-1", "50000-50010", f'--workers -1: {rule}'),
+            ("65", "50000-50100", f'--workers 65: {rule}'),
+            ("two", "50000-50010", '--workers "two": must be a whole number'),
+            ("1.5", "50000-50010", '--workers "1.5": must be a whole number'),
+            ("4", "50000-50002", f'--passive-ports "50000-50002": {few}'),
         ):
-            ended = run("-n", "--pidfile=", "ftpsite", "--root", "pub", f"--workers={value}", "--passive-ports", ports, directory=self.place)
-            self.assertEqual((1, f"twistd ftpsite: {line}\n"), (ended.returncode, ended.stderr.replace('"', "")))
-        for value, line in (("0", f"[server] workers = 0: {rule}"), ('"two"', '[server] workers = "two": must be a whole number')):
-            (self.place / "ftp.toml").write_text(f'[server]\nworkers = {value}\n[[site]]\nroot = "{self.place}"\n')
-            ended = run("-n", "--pidfile=", "ftpsite", "--config", "ftp.toml", directory=self.place)
-            self.assertEqual(1, ended.returncode)
-            self.assertIn(line, ended.stderr)
+            options = ["--root", str(self.place), f"--workers={value}", "--passive-ports", ports]
+            self.assertEqual(line, str(self.assertRaises(UsageError, Options().parseOptions, options)))
+        site = f'[[site]]\nroot = "{self.place}"\n'
+        for text, line in (
+            (f"[server]\nworkers = 0\n{site}", f"[server] workers = 0: {rule}"),
+            (f'[server]\nworkers = "two"\n{site}', '[server] workers = "two": must be a whole number'),
+            (f'[server]\nworkers = 4\n[firewall_support]\ndata_channel_port_range = "50000-50003"\n{site}port = 50001\n', f'"50000-50003": {few}'),
+        ):
+            (self.place / "ftp.toml").write_text(text)
+            error = str(self.assertRaises(UsageError, Options().parseOptions, ["--config", str(self.place / "ftp.toml")]))
+            self.assertIn(line, error)
+            self.assertNotIn("\n", error)
 
-    def test_two_services(self) -> None:
-        """``twistd`` and a port that somebody has: one line, and no process is left."""
+    def test_enough(self) -> None:
+        """One passive port for each is enough, and the dynamic range always is."""
+        for ports in ("50000-50003", "0-0"):
+            options = Options()
+            options.parseOptions(["--root", str(self.place), "--workers", "4", "--passive-ports", ports])
+            self.assertEqual(4, options.settings.workers)
+
+    def test_port_taken(self) -> None:
+        """A port that somebody has: one line and status 1, as with one process."""
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             options = ("--root", "pub", "--workers", "2", "--interface", "127.0.0.1", "--port", str(port), "--control-socket", "off")
