@@ -61,8 +61,8 @@ class ServingTests(WorkersCase):
         self.assertEqual(1, len([line for line in office.lines if "ssl:0" in line]))
 
     def test_reactors(self) -> None:
-        """poll and select serve; one that cannot be forked is an error of the start in one line."""
-        for name, status in (("poll", 0), ("select", 0), ("asyncio", 1)):
+        """select serves as epoll does; one that cannot be forked is an error of the start in one line."""
+        for name, status in (("select", 0), ("asyncio", 1)):
             office = Office(self)
             office._arguments = (f"--reactor={name}", *office._arguments)
             with office:
@@ -173,6 +173,31 @@ class EndTests(WorkersCase):
         self.assertEqual([False, False], [is_alive(pid) for pid in pids])
         self.assertFalse(Path(office.control).exists())
         self.assertEqual([], [line for line in office.lines if "Traceback" in line])
+
+    def test_signal_for_all(self) -> None:
+        """systemd sends SIGTERM to every process: whoever hears of it first, transfers end well; the second time nobody waits."""
+        office = self.office("--grace", "1000")
+        (office.root / "big").write_bytes(b"x" * 30_000_000)
+        port = office.port()
+        one, two = office.guests(port)
+        streams = [guest.ntransfercmd("RETR big")[0] for guest in (one, two)]
+        for data in streams:
+            self.addCleanup(data.close)
+            data.recv(1000)
+        pids = office.both()
+        os.kill(pids[0], signal.SIGTERM)  # this worker hears it first, the other last
+        office.wait_for("this worker is to end")
+        office.signal(signal.SIGTERM)
+        office.wait_for("stopping")
+        eventually(lambda: [self.greeting(port)[1] for _ in range(8)] == ["421"] * 8, "both have heard")
+        os.kill(pids[1], signal.SIGTERM)
+        self.assertEqual(30_000_000 - 1000, _drained(streams[0]))
+        self.assertEqual("226", one.getresp()[:3])
+        self.assertTrue(is_alive(pids[1]), "it waits for its transfer")
+        for pid in (office.process.pid, pids[1]):
+            os.kill(pid, signal.SIGTERM)
+        self.assertEqual(0, office.end())
+        self.assertEqual([False, False], [is_alive(pid) for pid in pids])
 
     def test_interrupt(self) -> None:
         """Ctrl-C reaches the whole process group: the workers leave it to the supervisor, and transfers end well."""

@@ -107,6 +107,7 @@ class Worker:
         self._reactor, self._hall = reactor, hall
         self.channel = Channel(self._hear, self._orphaned)
         self._ended: Deferred[Any] | None = None
+        self._signals = 0
         self._words: dict[str, Callable[[Mapping[str, Any]], Any]] = {
             "report": lambda said: self._monitoring.report(said["is_metered"]),
             "sessions": lambda said: self._monitoring.sessions(),
@@ -160,9 +161,15 @@ class Worker:
     # The end
 
     def _terminate(self) -> None:
-        """SIGTERM for this process alone, or before the supervisor has heard of its own: the others take the connections that come."""
+        """
+        SIGTERM for this process alone, or before the supervisor has heard of its own: the others take the connections that come.
+
+        systemd sends it to all processes at once, so the supervisor may have been quicker; this one's second says not to wait.
+        """
+        self._signals += 1
         if self._ended is not None:
-            self._stop()
+            if self._signals > 1:
+                self._stop()
             return
         self._log.info("this worker is to end: its transfers have up to {grace:g} s to finish", grace=self._server.settings.grace)
         self._hall.pause()
