@@ -180,7 +180,8 @@ class _Source:
         if not whole.site:
             raise ConfigurationError(f"{self.path}: has no [[site]], so there is nothing to serve")
         server = whole.server
-        return ServerSettings(whole.site, whole.firewall_support, server.grace, server.control_socket, whole.metrics, server.workers)
+        whole_process = server.grace, server.control_socket, whole.metrics, server.workers, server.listing_cache
+        return ServerSettings(whole.site, whole.firewall_support, *whole_process)
 
     def checked(self, number: int, site: SiteSettings, place: Place) -> SiteSettings:
         """The site with its root as an absolute path, after all that must hold on this machine was found to hold."""

@@ -24,6 +24,7 @@ from twistftp.policy.settings import ServerSettings, SiteSettings, describe_chan
 from twistftp.policy.traps import traps
 from twistftp.privileges import ServingUser
 from twistftp.site_service import SiteService
+from twistftp.storage.listing_cache import SHARED as LISTINGS
 
 __all__ = ["Server"]
 
@@ -58,6 +59,7 @@ class Server(MultiService):
         """
         super().__init__()
         self.reactor, self.settings, self.pool = reactor, settings, pool
+        LISTINGS.limit(settings.listing_cache << 20)
         self.make_portal, self.make_site, self._make_tls = make_portal, make_site, make_tls
         self._listen, self._reread, self._user, self._foreground = listen, reread, user, foreground
         self._is_bound = False
@@ -221,6 +223,7 @@ class Server(MultiService):
         pairs = pair_sites([service.settings for service in self.services], new.sites)
         services = {service.settings.name: service for service in self.services}
         self._use_range(new)
+        LISTINGS.limit(new.listing_cache << 20)
         for was, site in pairs:
             if site is None:
                 services[was.name].disownServiceParent()  # type: ignore[union-attr]

@@ -34,6 +34,7 @@ from twistftp.session.transcript import Transcript
 from twistftp.session.verbs.denied import denying, unknown_verbs
 from twistftp.session.verbs.table import SITE_VERBS, VERBS
 from twistftp.session.verdicts import Verdicts
+from twistftp.storage.listing_cache import SHARED as LISTINGS
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.deflate import Mill
 from twistftp.transport.dns import DNS
@@ -161,6 +162,7 @@ class FTPSite(FTPFactory):
         self.logon_guard.stop()
         if self._census is not None:
             self._census.forget(self)
+        LISTINGS.clear()  # other sites of the process lose theirs, too, and make them again
         super().stopFactory()
 
     # -- connections ---------------------------------------------------------------------------------------------------------------------

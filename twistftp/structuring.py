@@ -29,6 +29,7 @@ Where = tuple[str | int, ...]
 
 
 _GRACE, _WORKERS = attrs.fields(ServerSettings).grace, attrs.fields(ServerSettings).workers
+_LISTING_CACHE = attrs.fields(ServerSettings).listing_cache
 
 
 @frozen
@@ -38,6 +39,7 @@ class _Server:
     workers: int = attrs.field(default=_WORKERS.default, validator=_WORKERS.validator)
     grace: float = attrs.field(default=_GRACE.default, validator=_GRACE.validator)
     control_socket: str = ""
+    listing_cache: int = attrs.field(default=_LISTING_CACHE.default, validator=_LISTING_CACHE.validator)
 
 
 @frozen

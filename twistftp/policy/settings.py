@@ -264,6 +264,7 @@ class ServerSettings:
     """
     A whole process: its sites, the port range they share and ``grace``, the seconds SIGTERM lets transfers finish. ``control_socket``
     is where ``twistftp status`` asks: a path, ``""`` for the usual place, ``"off"`` for none. ``workers`` is the number of processes that serve.
+    ``listing_cache``: MiB of listings that each of them keeps in memory.
     """
 
     sites: tuple[SiteSettings, ...]
@@ -272,6 +273,7 @@ class ServerSettings:
     control_socket: str = ""
     metrics: Metrics = Metrics()
     workers: int = field(default=1, validator=_workers)
+    listing_cache: int = _count(32)
 
 
 def pair_sites(old: Iterable[SiteSettings], new: Iterable[SiteSettings]) -> list[tuple[SiteSettings | None, SiteSettings | None]]:
