@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ftplib
 import os
+import shutil
 import signal
 import socket
 import ssl
+import subprocess
 from typing import Any
+from unittest import SkipTest
 
 from tests.support.tls import NAME, VERSIONS, authority, write_files
 from tests.workers.running import Guest, Office, WorkersCase, eventually
@@ -135,6 +138,27 @@ class SecureTests(WorkersCase):
                     guest.nlst()
             for guest in (one, two, alice):
                 guest.close()
+
+    def test_rclone(self) -> None:
+        """P-TD-8: rclone with eight transfers at a time, sessions in both workers and one store of tickets: nothing is tried twice."""
+        program = shutil.which("rclone")
+        if program is None:
+            raise SkipTest("rclone is not installed")
+        office = self.secured("--auth", "memory:alice:secret")
+        port = office.port()
+        password = subprocess.run([program, "obscure", "secret"], capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+        there = f":ftp,host=127.0.0.1,port={port},user=alice,pass={password},explicit_tls=true,no_check_certificate=true:/new"
+        names = [f"f{number}" for number in range(40)]
+        (office.place / "out").mkdir()
+        for number, name in enumerate(names):
+            (office.place / "out" / name).write_bytes(name.encode() * number * 100)
+        options = ("--config", os.devnull, "--transfers", "8", "--retries", "1", "--low-level-retries", "1")
+        for source, target in (("out", there), (there, "in")):
+            command = [program, "copy", *options, source, target]
+            ran = subprocess.run(command, cwd=office.place, capture_output=True, text=True, check=False, timeout=60)
+            self.assertEqual((0, ""), (ran.returncode, ran.stderr))
+        for name in names:
+            self.assertEqual((office.place / "out" / name).read_bytes(), (office.place / "in" / name).read_bytes(), name)
 
     def test_new_certificate(self) -> None:
         """A certificate that is renewed is both workers', without a signal, and its successor's as well."""
