@@ -186,7 +186,7 @@ class FTPSite(FTPFactory):
         if refused is not None:
             self.transcript.tally.refused += 1
             return Refusal(None if site.settings.tls.implicit else refused, self.deadlines)
-        return ServerPI(site, next(site._numbers), peer)
+        return site.protocol(site, next(site._numbers), peer)  # type: ignore[call-arg]
 
     def receive(self, control: ServerPI) -> Reply | None:
         """

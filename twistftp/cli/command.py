@@ -10,6 +10,7 @@ import click
 
 from twistftp import __version__
 from twistftp.cli.check import check
+from twistftp.cli.conform.command import conform
 from twistftp.cli.doctor.command import doctor
 from twistftp.cli.firewall import firewall
 from twistftp.cli.passwd import passwd
@@ -25,6 +26,7 @@ def main() -> None:
 
 
 main.add_command(check)
+main.add_command(conform)
 main.add_command(doctor)
 main.add_command(firewall)
 main.add_command(passwd)
