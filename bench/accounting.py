@@ -82,6 +82,11 @@ def _descendants(first: int) -> list[int]:
     return found
 
 
+def seconds_each(first: int) -> dict[int, float]:
+    """CPU until now of ``first`` and of each process that came from it and lives."""
+    return {pid: _seconds(pid) for pid in _descendants(first)}
+
+
 def anonymous_kib(pids: Iterable[int]) -> float:
     """
     The sum of ``Pss_Anon``: memory of their own, a page that n processes share counted as 1/n in each.

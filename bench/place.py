@@ -115,6 +115,15 @@ def set_up(place: Place) -> None:
     _make_uploads_directory(place.uploads)
 
 
+def set_up_little(place: Place) -> None:
+    """What ``workers.py`` needs: small files and a certificate. May be run again: what is there stays."""
+    place.root.mkdir(parents=True, exist_ok=True)
+    small = place.root / "1k.bin"
+    if not small.exists():
+        small.write_bytes(random.Random(959).randbytes(_FILES["1k.bin"]))
+    _make_certificate(place)
+
+
 def _as_here(distribution: str) -> str:
     """What to ask pip for: the release that this Python has, if it has any."""
     try:

@@ -38,6 +38,7 @@ class Service(NamedTuple):
 
     tls: bool = False
     writing: bool = False
+    workers: int = 1
 
 
 Command = Callable[[Place, int, Service], list[str]]
@@ -64,6 +65,8 @@ def _twistftp(place: Place, port: int, service: Service) -> list[str]:
         command += ["--certificate", str(place.certificate), "--private-key", str(place.private_key)]
     if service.writing:
         command += ["--users", str(place.users)]
+    if service.workers > 1:
+        command += ["--workers", str(service.workers)]
     return command
 
 
@@ -208,6 +211,11 @@ class Server:
     def ended(self) -> bool:
         """Whether its first process is gone."""
         return self._process.poll() is not None
+
+    @property
+    def pid(self) -> int:
+        """Its first process."""
+        return self._process.pid
 
     def cpu(self) -> float:
         """Seconds of CPU until now, of the whole tree of processes."""

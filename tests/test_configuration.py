@@ -106,7 +106,7 @@ MISTAKES = {
     "[site.tls]\nsession = 'on'": '[site.tls] session = "on": must be one of off, auto, require',
     "[site.tls]\nimplict = true": "[site.tls] implict: unknown key; did you mean implicit?",
     "[site.limits]\nmax_conections = 1": "[site.limits] max_conections: unknown key; did you mean max_connections?",
-    "[server]\nworkers = 2": "[server] workers = 2: must be 1: the server is one process",
+    "[server]\nworkers = 65": "[server] workers = 65: must be 1-64, a number of processes; as many as there are processors is enough",
     "[sever]\ngrace = 1": "sever: unknown key; did you mean server?",
     "port = 'x'": '[[site]] port = "x": must be a whole number',
     "port = true": "[[site]] port = true: must be a whole number",

@@ -29,7 +29,7 @@ MAY_IMPORT = {
 SHELL = (
     *("privileges", "places", "roots", "dynamic", "binding", "structuring", "configuration", "options"),
     *("logfile", "capsules", "accesslog", "reporting", "control", "metrics", "monitoring"),
-    *("site_service", "service", "testing", "cli", "__main__"),
+    *("site_service", "server", "workers", "service", "testing", "cli", "__main__"),
 )
 
 # What a value never needs: time and the world are passed in.

@@ -12,6 +12,8 @@ from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
+from twisted.internet.defer import maybeDeferred
+
 from twistftp import __version__
 from twistftp.logfile import InThread, LogFile
 from twistftp.policy.access_log.entry import PSEUDO_COMMANDS, Format, Outcome, Transferred
@@ -32,7 +34,7 @@ from twistftp.wire.paths import Path, decode_name, join, resolve, strip_options
 from twistftp.wire.replies import Reply
 from twistftp.wire.states import Login
 
-__all__ = ["CommandLog", "TransferLog", "open_access_log"]
+__all__ = ["CommandLog", "TransferLog", "hold_access_log", "open_access_log"]
 
 _START = str(uuid4())[:-12]  # of this process; the number of the session follows
 _COMPUTER = platform.node()
@@ -252,16 +254,40 @@ _ARROWS = {"download": "o", "upload": "i"}
 
 
 def open_access_log(
-    reactor: Any, path: str, form: str, site: str, in_thread: InThread, now: Callable[[], float], owner: tuple[int, int] | None = None
+    reactor: Any,
+    path: str,
+    form: str,
+    site: str,
+    in_thread: InThread,
+    now: Callable[[], float],
+    owner: tuple[int, int] | None = None,
+    shared: int | None = None,
 ) -> CommandLog | TransferLog:
     """
     Open an access log; ``site.transcript.add_recorder`` takes it.
 
     :param form: ``w3c``, ``json`` or ``xferlog``.
+    :param shared: another process has written the header (:func:`hold_access_log`); the descriptor of the open file, ``-1`` to open it by its path.
     :raises CannotOpen: the file cannot be written to.
     """
+    first = _first(form, now) if shared is None else str
+    file = LogFile(reactor, path, in_thread, first, owner, -1 if shared is None else shared)
     if form == "xferlog":
-        return TransferLog(LogFile(reactor, path, in_thread, owner=owner), now)
-    if form == "json":
-        return CommandLog(LogFile(reactor, path, in_thread, owner=owner), JSON(site), reactor.seconds, now)
-    return CommandLog(LogFile(reactor, path, in_thread, lambda: header(now(), __version__), owner), W3C(site, _COMPUTER), reactor.seconds, now)
+        return TransferLog(file, now)
+    return CommandLog(file, JSON(site) if form == "json" else W3C(site, _COMPUTER), reactor.seconds, now)
+
+
+def hold_access_log(reactor: Any, path: str, form: str, now: Callable[[], float], owner: tuple[int, int] | None = None) -> LogFile:
+    """
+    Open an access log for other processes, which write its lines (:func:`open_access_log`, ``shared``); its header is written when this returns.
+
+    :raises CannotOpen: the file cannot be written to.
+    """
+    file = LogFile(reactor, path, maybeDeferred, _first(form, now), owner)
+    file.settle()
+    return file
+
+
+def _first(form: str, now: Callable[[], float]) -> Callable[[], str]:
+    """What makes the lines that a file of this format begins with."""
+    return (lambda: header(now(), __version__)) if form == "w3c" else str

@@ -58,6 +58,7 @@ OPTIONS: Mapping[tuple[str | int, ...], str] = {
     ("site", 0, "firewall_support", "proxy_from"): "--proxy-from",
     ("firewall_support", "data_channel_port_range"): "--passive-ports",
     ("server", "grace"): "--grace",
+    ("server", "workers"): "--workers",
     ("server", "control_socket"): "--control-socket",
     ("metrics", "endpoint"): "--metrics",
 }
@@ -102,6 +103,10 @@ def read(path: str | None, given: Mapping[Where, object] | None = None, place: P
                 source.refuse(("site", number, "port"), site.port, rule)
     if len(ports) and all(port in {site.port for site in sites if not site.listen} for port in range(ports.low, ports.high + 1)):
         source.refuse(("firewall_support", "data_channel_port_range"), str(ports), "holds control ports alone; none is left for data")
+    usable = sum(port not in {site.port for site in sites if not site.listen} for port in range(ports.low, ports.high + 1))
+    if len(ports) and usable < settings.workers:
+        rule = f"has {usable} usable ports for {settings.workers} workers; each worker needs at least one of its own"
+        source.refuse(("firewall_support", "data_channel_port_range"), str(ports), rule)
     if settings.metrics.endpoint and (trouble := _endpoint_trouble(settings.metrics.endpoint)):
         source.refuse(("metrics", "endpoint"), settings.metrics.endpoint, trouble)
     control_socket = settings.control_socket
@@ -179,7 +184,8 @@ class _Source:
         if not whole.site:
             raise ConfigurationError(f"{self.path}: has no [[site]], so there is nothing to serve")
         server = whole.server
-        return ServerSettings(whole.site, whole.firewall_support, server.grace, server.control_socket, whole.metrics, server.listing_cache)
+        whole_process = server.grace, server.control_socket, whole.metrics, server.workers, server.listing_cache
+        return ServerSettings(whole.site, whole.firewall_support, *whole_process)
 
     def checked(self, number: int, site: SiteSettings, place: Place) -> SiteSettings:
         """The site with its root as an absolute path, after all that must hold on this machine was found to hold."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -25,10 +26,14 @@ from twistftp.reporting import Source, find, sessions, status
 from twistftp.transport.interfaces import DataConnectionFailed
 from twistftp.wire.replies import Reply
 
-__all__ = ["CannotServe", "ControlSocket"]
+__all__ = ["Answers", "BadRequest", "CannotServe", "ControlSocket", "demanded_number", "disconnect"]
 
 _FAREWELL = Reply.of(421, "Disconnected by the administrator.", closes=True)
 _log = Logger(namespace="twistftp.control")
+
+
+Answers = Mapping[str, Callable[[Any, Mapping[str, object]], Any]]
+"""Commands and who answers them, given the factory and the question: with a value or its Deferred."""
 
 
 class CannotServe(Exception):
@@ -45,12 +50,13 @@ class ControlSocket:
     A listening Unix socket. Twisted's own would open itself to everybody for a moment, and be gone without asking whose file it is.
 
     :param path: where; a socket that a server has left behind is replaced, that of a living one is not.
+    :param answers: who answers what, if not we do.
     :raises CannotServe: something is there, or nothing can be made there, or the system has no such sockets.
     """
 
-    def __init__(self, reactor: Any, path: str, source: Source, now: Callable[[], float]) -> None:
+    def __init__(self, reactor: Any, path: str, source: Source, now: Callable[[], float], answers: Answers | None = None) -> None:
         self.path = path
-        self._reactor, self._factory = reactor, _Factory(source, now)
+        self._reactor, self._factory = reactor, _Factory(source, now, answers or _ANSWERS)
         if not hasattr(socket, "AF_UNIX") or not hasattr(reactor, "adoptStreamConnection"):
             raise CannotServe("this system has no Unix sockets")
         try:
@@ -136,8 +142,8 @@ def _listening(path: str) -> socket.socket:
 class _Factory(Factory):
     noisy = False
 
-    def __init__(self, source: Source, now: Callable[[], float]) -> None:
-        self.source, self.now = source, now
+    def __init__(self, source: Source, now: Callable[[], float], answers: Answers) -> None:
+        self.source, self.now, self.answers = source, now, answers
 
     def buildProtocol(self, addr: Any) -> _Questions:
         return _Questions(self)
@@ -158,7 +164,15 @@ class _Questions(LineOnlyReceiver):
             answer = _answer(self.factory, line)
         except BadRequest as error:
             answer = {"error": str(error)}
-        self.sendLine(json.dumps(answer).encode())
+        if isinstance(answer, Deferred):  # other processes are asked first
+            answer.addErrback(lambda failure: {"error": str(failure.value)} if failure.check(BadRequest) else failure)
+            answer.addCallbacks(self._tell, lambda failure: _log.failure("a question could not be answered", failure))
+        else:
+            self._tell(answer)
+
+    def _tell(self, answer: Any) -> None:
+        if self.connected:
+            self.sendLine(json.dumps(answer).encode())
 
 
 def _answer(factory: _Factory, line: bytes) -> Any:
@@ -166,9 +180,9 @@ def _answer(factory: _Factory, line: bytes) -> Any:
         question = json.loads(line)
     except (ValueError, RecursionError):
         question = None
-    answer = _ANSWERS.get(question.get("command", "")) if isinstance(question, dict) and isinstance(question.get("command"), str) else None
+    answer = factory.answers.get(question.get("command", "")) if isinstance(question, dict) and isinstance(question.get("command"), str) else None
     if answer is None:
-        raise BadRequest(f"what is asked for must be one of {', '.join(_ANSWERS)}")
+        raise BadRequest(f"what is asked for must be one of {', '.join(factory.answers)}")
     return answer(factory, question)
 
 
@@ -181,12 +195,30 @@ def _sessions(factory: _Factory, _: object) -> Any:
 
 
 def _disconnect(factory: _Factory, question: Mapping[str, object]) -> Any:
+    number = demanded_number(question)
+    ended = disconnect(factory.source, number)
+    if ended is None:
+        raise BadRequest(f"there is no session {number}")
+    return ended
+
+
+def demanded_number(question: Mapping[str, object]) -> int:
+    """
+    Which session is meant.
+
+    :raises BadRequest: none is.
+    """
     number = question.get("id")
     if type(number) is not int:
         raise BadRequest("id must be the number of a session")
-    found = find(factory.source, number)
+    return number
+
+
+def disconnect(source: Source, number: int) -> dict[str, Any] | None:
+    """End a session; who it was, ``None`` if it is not there."""
+    found = find(source, number)
     if found is None:
-        raise BadRequest(f"there is no session {number}")
+        return None
     site, pi = found
     session = pi.session
     text = "{site} #{session} {peer} {user}: disconnected by the administrator"

@@ -39,12 +39,19 @@ class LogFile:
 
     :param header: makes the lines that an empty file begins with.
     :param owner: user and group to whom a file that is made here is given, if this process may; so it can be opened again by them.
+    :param descriptor: of the file, if it is open already; it belongs to this from now on.
     """
 
     _log = Logger()
 
     def __init__(
-        self, reactor: Any, path: str, in_thread: InThread, header: Callable[[], str] = str, owner: tuple[int, int] | None = None
+        self,
+        reactor: Any,
+        path: str,
+        in_thread: InThread,
+        header: Callable[[], str] = str,
+        owner: tuple[int, int] | None = None,
+        descriptor: int = -1,
     ) -> None:
         """:raises CannotOpen: it cannot be opened."""
         self.path = path
@@ -57,7 +64,7 @@ class LogFile:
         self._call: Any = None
         self._writing: Deferred[Any] | None = None
         self._trouble = ""
-        self._descriptor = self._open()
+        self._descriptor = self._open() if descriptor < 0 else descriptor
 
     def write(self, lines: str) -> None:
         """Add whole lines, their ends included."""
@@ -92,6 +99,18 @@ class LogFile:
             os.close(old)
         else:
             self._writing.addBoth(lambda _: os.close(old))
+
+    @property
+    def descriptor(self) -> int:
+        """Of the file as it is open now."""
+        return self._descriptor
+
+    def settle(self) -> None:
+        """Write what waits at once, in this thread."""
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+        self._took(_append(self._descriptor, self._take()))
 
     def close(self) -> Deferred[None]:
         """Write what waits and close the file."""

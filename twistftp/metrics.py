@@ -7,17 +7,17 @@ Not here: counting (``session.tally``, ``session.verdicts``, the pool); only lat
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
-from itertools import accumulate
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import accumulate, chain
 from typing import Any, Protocol
 
 from attrs import frozen
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client import ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.registry import Collector
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.web.resource import Resource
-from twisted.web.server import Site
+from twisted.web.server import NOT_DONE_YET, Site
 
 from twistftp import __version__
 from twistftp.policy.diagnosis import Cause
@@ -30,7 +30,7 @@ from twistftp.site import FTPSite
 from twistftp.wire.commands import Command
 from twistftp.wire.replies import Reply
 
-__all__ = ["BUCKETS", "METRICS", "Latencies", "Metric", "Observed", "web_site"]
+__all__ = ["BUCKETS", "METRICS", "Latencies", "Metric", "Observed", "families", "rows", "web_site"]
 
 _CLASSES = {
     **dict.fromkeys(("USER", "PASS", "ACCT", "REIN", "HOST", "AUTH"), "login"),
@@ -184,32 +184,30 @@ METRICS: tuple[Metric, ...] = (
 )
 
 
-class _Reader(Collector):
-    """Reads :data:`METRICS` when asked."""
+def rows(observed: Observed) -> dict[str, Any]:
+    """Everything, now, as JSON can tell it: what :func:`families` makes the page of, and what several processes add up."""
+    return {
+        "values": {metric.name: [[list(labels), value] for labels, value in metric.read(observed)] for metric in METRICS},
+        "commands": [[[site, name], row] for site, latencies in observed.latencies.items() for name, row in latencies.rows.items()],
+        "arrivals": [*observed.pool.counters.arrivals.counts, observed.pool.counters.arrivals.seconds],
+    }
 
-    def __init__(self, observed: Observed) -> None:
-        self._observed = observed
 
-    def describe(self) -> list[Any]:
-        """Nothing is read before somebody asks."""
-        return []
-
-    def collect(self) -> Iterator[Any]:
-        """Everything, now."""
-        for metric in METRICS:
-            family = (CounterMetricFamily if metric.is_counter else GaugeMetricFamily)(metric.name, metric.help, labels=metric.labels)
-            for labels, value in metric.read(self._observed):
-                family.add_metric(labels, value)
-            yield family
-        histogram = HistogramMetricFamily("twistftp_command_seconds", "From a command to its final reply.", labels=("site", "class"))
-        for site, latencies in self._observed.latencies.items():
-            for name, (*counts, seconds) in latencies.rows.items():
-                histogram.add_metric((site, name), _cumulative(counts), seconds)
-        yield histogram
-        arrivals = self._observed.pool.counters.arrivals
-        histogram = HistogramMetricFamily("twistftp_pool_arrival_seconds", "From PASV or EPSV to the client's connection.", labels=())
-        histogram.add_metric((), _cumulative(arrivals.counts), arrivals.seconds)
-        yield histogram
+def families(read: Mapping[str, Any]) -> Iterator[Any]:
+    """The metrics in Prometheus' words."""
+    for metric in METRICS:
+        family = (CounterMetricFamily if metric.is_counter else GaugeMetricFamily)(metric.name, metric.help, labels=metric.labels)
+        for labels, value in read["values"][metric.name]:
+            family.add_metric(labels, value)
+        yield family
+    histogram = HistogramMetricFamily("twistftp_command_seconds", "From a command to its final reply.", labels=("site", "class"))
+    for labels, (*counts, seconds) in read["commands"]:
+        histogram.add_metric(labels, _cumulative(counts), seconds)
+    yield histogram
+    histogram = HistogramMetricFamily("twistftp_pool_arrival_seconds", "From PASV or EPSV to the client's connection.", labels=())
+    *counts, seconds = read["arrivals"]
+    histogram.add_metric((), _cumulative(counts), seconds)
+    yield histogram
 
 
 def _cumulative(counts: Iterable[float]) -> list[tuple[str, float]]:
@@ -222,24 +220,51 @@ class _Page(Resource):
 
     isLeaf = True
 
-    def __init__(self, make: Callable[[Any], bytes]) -> None:
+    def __init__(self, make: Callable[[Any], bytes | Deferred[bytes]]) -> None:
         super().__init__()
         self._make = make
 
-    def render_GET(self, request: Any) -> bytes:
+    def render_GET(self, request: Any) -> Any:
         """The page."""
-        return self._make(request)
+        made = self._make(request)
+        if not isinstance(made, Deferred):
+            return made
+        gone = request.notifyFinish()
+        gone.addErrback(lambda _: made.cancel())
+
+        def send(page: bytes) -> None:
+            request.write(page)
+            request.finish()
+
+        made.addCallback(send).addErrback(lambda failure: failure.trap(CancelledError))
+        return NOT_DONE_YET
 
 
-def web_site(observed: Observed) -> Site:
-    """The web site of ``--metrics``."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Reader(observed))
-    ProcessCollector(registry=registry)
+class _Collected:
+    """As much of a registry as is needed to print it."""
 
-    def metrics(request: Any) -> bytes:
+    def __init__(self, found: Iterable[Any]) -> None:
+        self._found = found
+
+    def collect(self) -> Iterable[Any]:
+        """The metrics."""
+        return self._found
+
+
+def web_site(observed: Observed, read: Callable[[], Deferred[Iterable[Any]]] | None = None) -> Site:
+    """
+    The web site of ``--metrics``.
+
+    :param read: gives the metrics of all processes, where there are several.
+    """
+    process = ProcessCollector(registry=None)
+
+    def page(found: Iterable[Any]) -> bytes:
+        return generate_latest(_Collected(chain(found, process.collect())))  # type: ignore[arg-type]
+
+    def metrics(request: Any) -> bytes | Deferred[bytes]:
         request.setHeader("content-type", CONTENT_TYPE_LATEST)
-        return generate_latest(registry)
+        return page(families(rows(observed))) if read is None else read().addCallback(page)
 
     def health(request: Any) -> bytes:
         request.setHeader("content-type", "text/plain; charset=utf-8")

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 
 from twistftp.accesslog import CommandLog, TransferLog, open_access_log
 from twistftp.binding import CannotBind, where
-from twistftp.control import CannotServe, ControlSocket
+from twistftp.control import Answers, CannotServe, ControlSocket
 from twistftp.logfile import CannotOpen, InThread
 from twistftp.places import usual_places
 from twistftp.policy.settings import ServerSettings
@@ -38,6 +38,9 @@ class Monitoring:
     """
 
     _log = Logger()
+    # Of several processes: who answers what at the control socket, and what gives the metrics.
+    _answers: Answers | None = None
+    _read_metrics: Callable[[], Deferred[Iterable[Any]]] | None = None
 
     def __init__(
         self,
@@ -138,13 +141,16 @@ class Monitoring:
         log = None
         if logging.file:
             try:
-                log = open_access_log(self._reactor, logging.file, logging.format, site.settings.name, self._in_thread, self._now, self._owner)
+                log = self._opened_log(logging.file, logging.format, site.settings.name)
             except CannotOpen as error:
                 raise CannotBind(f"{site.settings.name}: {error}") from None
         self._close_log(site)
         if log is not None:
             self._logs[site] = (wanted, log)
             site.transcript.add_recorder(log)
+
+    def _opened_log(self, path: str, form: str, name: str) -> CommandLog | TransferLog:
+        return open_access_log(self._reactor, path, form, name, self._in_thread, self._now, self._owner)
 
     def _close_log(self, site: FTPSite) -> Deferred[Any]:
         _, log = self._logs.pop(site, (None, None))
@@ -173,7 +179,7 @@ class Monitoring:
 
     def _meter(self) -> None:
         """Measure the latencies of all sites if metrics are asked for."""
-        wanted = self._running() if self._port is not None else []
+        wanted = self._running() if self._endpoint else []
         if not (wanted or self._metered):
             return
         from twistftp.metrics import Latencies
@@ -200,7 +206,7 @@ class Monitoring:
         if endpoint:
             opened: list[Any] = []
             failures: list[Any] = []
-            serverFromString(self._reactor, endpoint).listen(web_site(self)).addCallbacks(opened.append, failures.append)
+            serverFromString(self._reactor, endpoint).listen(web_site(self, self._read_metrics)).addCallbacks(opened.append, failures.append)
             if failures or not opened:
                 reason = failures[0].getErrorMessage() if failures else "it takes its time"
                 raise CannotBind(f"metrics: cannot listen on {endpoint}: {' '.join(reason.split())}")
@@ -215,7 +221,7 @@ class Monitoring:
             return
         path = wanted or usual_places()[0]
         try:
-            self._socket = ControlSocket(self._reactor, path, self, self._now)
+            self._socket = ControlSocket(self._reactor, path, self, self._now, self._answers)
         except CannotServe as error:
             text = "no control socket at {path}: {error}; 'twistftp status' cannot ask this server (--control-socket sets another place)"
             self._log.warn(text, path=path, error=error)

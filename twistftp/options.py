@@ -53,6 +53,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         ["tls-session", None, None, "Must data connections resume the control connection's TLS session: off, auto, require; default auto."],
         ["users", None, None, "File of users with names; make it with: twistftp passwd FILE USER."],
         ["grace", None, None, "Seconds that SIGTERM lets transfers finish; default 10."],
+        ["workers", None, None, "Processes that share the control port and split the passive ports; default 1."],
         ["access-log", None, None, "File that gets a line for each command (or transfer, for xferlog); SIGHUP opens it again."],
         ["access-log-format", None, None, "Format of the access log: w3c (default), json or xferlog."],
         ["capture", None, None, "Directory that gets a file for each session, all of what was said in it, secrets masked: see twistftp replay."],
@@ -239,6 +240,7 @@ _FILLS_TWO = ("--external-address", "--tls")
 _TYPED: dict[str, Any] = {
     "--port": _whole,
     "--grace": _decimal,
+    "--workers": _whole,
     "--no-anonymous": lambda given: False,
     "--log-commands": bool,
     "--self-signed": bool,

@@ -41,7 +41,7 @@ def status(source: Source, now: float) -> dict[str, Any]:
         "uptime": round(now - source.started, 3),
         "is_draining": source.is_draining,
         "sites": [_site(site, where) for site, where in source.sites()],
-        "pool": {"ports": str(source.pool.ports), **pool_numbers(source.pool)},
+        "pool": {"ports": str(source.pool.whole), **pool_numbers(source.pool)},
     }
 
 

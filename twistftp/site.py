@@ -69,6 +69,7 @@ class FTPSite(FTPFactory):
     :raises ValueError: certificate or key cannot be used.
     :raises OSError: one of them cannot be read.
     :param numbers: gives each session its number; sites that share it have no two sessions of one number.
+    :param census: knows the connections of the same site in other processes, for limits of all together (``workers.census``).
     """
 
     protocol: type[Protocol] = ServerPI  # type: ignore[assignment]  # not Twisted's own FTP
@@ -88,6 +89,7 @@ class FTPSite(FTPFactory):
         lookup: Lookup | None = None,
         tls: SiteTLS | None = None,
         numbers: Iterator[int] | None = None,
+        census: Any = None,
     ) -> None:
         super().__init__(portal or _own_portal(settings))
         if reactor is None:
@@ -114,6 +116,7 @@ class FTPSite(FTPFactory):
         self._per_address: Counter[str] = Counter()
         self._numbers = numbers or itertools.count(1)
         self._drained: Deferred[None] | None = None
+        self._census = census
         self.settings = settings
         self.reconfigure(settings)
 
@@ -145,6 +148,8 @@ class FTPSite(FTPFactory):
             session.session.obey(settings)
             self.deadlines.watch(session, now + min(limits.control_channel_timeout, limits.unauthenticated_timeout))
         self.messages = Messages(settings)
+        if self._census is not None:
+            self._census.changed(self)
 
     def startFactory(self) -> None:
         """The first port of this site opens: from now on external names are kept fresh."""
@@ -155,6 +160,8 @@ class FTPSite(FTPFactory):
         """The last one is closed."""
         self.resolver.stop()
         self.logon_guard.stop()
+        if self._census is not None:
+            self._census.forget(self)
         LISTINGS.clear()  # other sites of the process lose theirs, too, and make them again
         super().stopFactory()
 
@@ -195,17 +202,31 @@ class FTPSite(FTPFactory):
         return refused
 
     def _refusal(self, peer: str) -> Reply | None:
-        limits = self.settings.limits
         if self._drained is not None:
             return _SHUTTING_DOWN
-        if limits.max_connections and len(self.sessions) >= limits.max_connections:
+        if self._census is None:
+            return self._judged(peer, 0, 0)
+        return self._census.judged(self, peer, lambda elsewhere, from_peer: self._judged(peer, elsewhere, from_peer))
+
+    def _judged(self, peer: str, elsewhere: int, from_peer: int) -> Reply | None:
+        """Why there is no room for one more from ``peer``, with so many connections in other processes, in all and from there."""
+        limits = self.settings.limits
+        if limits.max_connections and len(self.sessions) + elsewhere >= limits.max_connections:
             return self.messages.max_clients(None)
         if (blocked := self.logon_guard.refusal(peer)) is not None:
             return blocked
-        if limits.max_connections_per_address and self._per_address[peer] >= limits.max_connections_per_address:
+        if limits.max_connections_per_address and self._per_address[peer] + from_peer >= limits.max_connections_per_address:
             limit = limits.max_connections_per_address
             return Reply.of(421, f"Too many connections from your address (limit {limit}); close some or try again later.")
         return None
+
+    def peers(self) -> list[str]:
+        """The addresses that have sessions now."""
+        return list(self._per_address)
+
+    def sessions_of(self, peer: str) -> int:
+        """How many an address has."""
+        return self._per_address[peer]
 
     def connected(self, session: ServerPI) -> None:
         """A session has begun."""
@@ -223,6 +244,8 @@ class FTPSite(FTPFactory):
         self._per_address[session.peer] -= 1
         if not self._per_address[session.peer]:
             del self._per_address[session.peer]
+        if self._census is not None:
+            self._census.ended(self, session.peer)
         if not self.sessions:
             self.pool.trim()
         self._check_drained()

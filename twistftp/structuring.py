@@ -20,7 +20,6 @@ from twistftp.policy.authorization import Groups, Rule
 from twistftp.policy.channels import PortRange
 from twistftp.policy.firewall_support import AddressTable, FirewallSupport, Networks
 from twistftp.policy.isolation import VirtualDirectory
-from twistftp.policy.rules import BadSetting
 from twistftp.policy.settings import Metrics, ServerSettings, SiteSettings
 
 __all__ = ["Document", "Refused", "Where", "advice", "first_fault", "structure"]
@@ -29,20 +28,15 @@ Where = tuple[str | int, ...]
 """The keys and indexes that lead to a value of the file."""
 
 
-_GRACE = attrs.fields(ServerSettings).grace
+_GRACE, _WORKERS = attrs.fields(ServerSettings).grace, attrs.fields(ServerSettings).workers
 _LISTING_CACHE = attrs.fields(ServerSettings).listing_cache
-
-
-def _one_process(instance: object, attribute: attrs.Attribute[int], value: int) -> None:
-    if value != 1:
-        raise BadSetting(attribute.name, value, "must be 1: the server is one process")
 
 
 @frozen
 class _Server:
-    """The ``[server]`` table. ``workers`` is there for files that are shared with servers of several processes."""
+    """The ``[server]`` table."""
 
-    workers: int = attrs.field(default=1, validator=_one_process)
+    workers: int = attrs.field(default=_WORKERS.default, validator=_WORKERS.validator)
     grace: float = attrs.field(default=_GRACE.default, validator=_GRACE.validator)
     control_socket: str = ""
     listing_cache: int = attrs.field(default=_LISTING_CACHE.default, validator=_LISTING_CACHE.validator)

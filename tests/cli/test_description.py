@@ -50,6 +50,12 @@ class DescriptionTests(SynchronousTestCase):
         )
         self.assertEqual(expected, describe(SiteSettings(root="/srv/ftp")))
 
+    def test_workers(self) -> None:
+        """How many processes, and how many passive ports each has."""
+        for ports, each in (("50000-50100", ", each with 25 or so of the passive ports"), ("0-0", "")):
+            settings = ServerSettings((SiteSettings(root="/srv/ftp"),), FirewallSupport(PortRange.parse(ports)), workers=4)
+            self.assertIn(f"  4 workers serve{each}; limits hold for all of them together", describe_server(settings, LINUX))
+
     def test_firewall_support(self) -> None:
         """Who is told which address and which ports."""
         text = with_support(

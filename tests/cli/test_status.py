@@ -74,6 +74,14 @@ class ScreenTests(SynchronousTestCase):
         self.assertIn("  0 connections of strangers dropped, 2 to shared ports that proved to be nobody's", lines)
         self.assertTrue(any("system's dynamic range" in line for line in lines))
 
+    def test_workers(self) -> None:
+        """Several processes are named, each with its sessions."""
+        pool = {"ports": "1-2", **dict.fromkeys(("open_ports", "leases", "connections", "leased", "waits", "shared", "refused"), 0)}
+        pool |= dict.fromkeys(("strangers", "unproven", "unbindable"), 0)
+        workers = [{"worker": 1, "pid": 6, "sessions": 0}, {"worker": 2, "pid": 7, "sessions": 3}]
+        lines = status_lines({"version": "1", "pid": 5, "is_draining": False, "uptime": 1.0, "sites": [], "pool": pool, "workers": workers})
+        self.assertEqual(["  worker 1: process 6, 0 sessions", "  worker 2: process 7, 3 sessions", ""], lines[1:4])
+
     def test_units(self) -> None:
         """Octets and seconds for people."""
         self.assertEqual(["0 B", "1023 B", "1.0 KiB", "1.5 GiB", "2048.0 TiB"], [size(octets) for octets in (0, 1023, 1024, 1.5 * 2**30, 2**51)])

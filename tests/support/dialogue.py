@@ -415,7 +415,7 @@ class FakePool:
         self.failing: Verdict | None = None
         self.is_slow = False
         self.trims = 0
-        self.ports = PortRange(50000, 50100)
+        self.ports = self.whole = PortRange(50000, 50100)
         self.neighbours = Neighbours()
 
     def lease(self, interface: str, client: str, match: PeerMatch = EXACT, proxies: Proxies = NOBODY, tls: Any = None) -> Any:

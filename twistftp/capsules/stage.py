@@ -128,7 +128,7 @@ class PlayedPool:
 
     def __init__(self, deadlines: Deadlines, awaited: Callable[[PlayedPort], object], reply_ahead: Callable[[], str]) -> None:
         self.deadlines = deadlines
-        self.ports = DYNAMIC
+        self.ports = self.whole = DYNAMIC
         self.neighbours = Neighbours()
         self._awaited, self._reply_ahead = awaited, reply_ahead
         self._numbers = itertools.cycle(range(_PORTS, _PORTS + 1000))

@@ -160,4 +160,7 @@ def _process(settings: ServerSettings, ephemeral: PortRange) -> Iterator[str]:
         yield f"passive ports: {ports}, {len(ports)} of them; each serves one waiting client of each address, and any number of transfers"
     if settings.metrics.endpoint:
         yield f"metrics for Prometheus: {settings.metrics.endpoint}"
+    if settings.workers > 1:
+        each = "" if ports.is_dynamic else f", each with {len(ports) // settings.workers} or so of the passive ports"
+        yield f"{settings.workers} workers serve{each}; limits hold for all of them together"
     yield f"SIGTERM lets transfers finish, for at most {settings.grace:g} s"

@@ -45,7 +45,9 @@ def status_lines(answer: Mapping[str, Any]) -> list[str]:
     """One screen about the whole server."""
     pool = answer["pool"]
     state = "shutting down" if answer["is_draining"] else "up"
-    lines = [f"twistftp {answer['version']}, process {answer['pid']}, {state} for {time_span(answer['uptime'])}", ""]
+    lines = [f"twistftp {answer['version']}, process {answer['pid']}, {state} for {time_span(answer['uptime'])}"]
+    lines += [f"  worker {one['worker']}: process {one['pid']}, {one['sessions']} sessions" for one in answer.get("workers", ())]
+    lines += [""]
     for site in answer["sites"]:
         lines += [_shown(f"site {site['name']!r}: {site['root']} on {site['where']}")]
         lines += [f"  sessions     {site['sessions']} now, {site['sessions_total']} so far; {site['refused']} connections refused"]

@@ -80,10 +80,8 @@ class FailedLogins:
         self._count -= len(times)
         if not settings.block:
             return None
-        self._blocks.pop(client, None)
-        while len(self._blocks) >= self._most_clients:
-            del self._blocks[next(iter(self._blocks))]
-        block = self._blocks[client] = Block(client, now + settings.block, len(times), now - times[0])
+        block = Block(client, now + settings.block, len(times), now - times[0])
+        self.add(block)
         return block
 
     def _forget(self) -> None:
@@ -100,6 +98,21 @@ class FailedLogins:
             return None
         block = self._standing(client_of(address), now)
         return block if block is not None and not _is_exempt(address, settings) else None
+
+    def standing(self, client: str, settings: LogonAttempts, now: float) -> Block | None:
+        """The same for a client."""
+        return None if settings.log_only else self._standing(client, now)
+
+    def add(self, block: Block) -> None:
+        """A block that was found elsewhere."""
+        self._blocks.pop(block.client, None)
+        while len(self._blocks) >= self._most_clients:
+            del self._blocks[next(iter(self._blocks))]
+        self._blocks[block.client] = block
+
+    def blocks(self) -> list[Block]:
+        """All that are not forgotten yet."""
+        return list(self._blocks.values())
 
     def ended(self, now: float) -> list[Block]:
         """The blocks that are over; they are forgotten."""

@@ -255,11 +255,17 @@ class Metrics:
     endpoint: str = ""
 
 
+def _workers(instance: object, attribute: Attribute[int], value: int) -> None:
+    if not 1 <= value <= 64:
+        raise BadSetting(attribute.name, value, "must be 1-64, a number of processes; as many as there are processors is enough")
+
+
 @frozen
 class ServerSettings:
     """
     A whole process: its sites, the port range they share and ``grace``, the seconds SIGTERM lets transfers finish. ``control_socket``
-    is where ``twistftp status`` asks: a path, ``""`` for the usual place, ``"off"`` for none. ``listing_cache``: MiB of listings kept in memory.
+    is where ``twistftp status`` asks: a path, ``""`` for the usual place, ``"off"`` for none. ``workers`` is the number of processes that serve.
+    ``listing_cache``: MiB of listings that each of them keeps in memory.
     """
 
     sites: tuple[SiteSettings, ...]
@@ -267,6 +273,7 @@ class ServerSettings:
     grace: float = field(default=10.0, validator=_at_least(0))
     control_socket: str = ""
     metrics: Metrics = Metrics()
+    workers: int = field(default=1, validator=_workers)
     listing_cache: int = _count(32)
 
 

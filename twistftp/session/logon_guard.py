@@ -37,6 +37,12 @@ class LogonGuard:
         block.refused += 1
         return _keep_out(block, now)
 
+    def refused(self, peer: str) -> Reply | None:
+        """The same for one that is there already."""
+        now = self._site.deadlines.seconds()
+        block = self._failed.blocked(peer, self._site.settings.logon_attempts, now)
+        return None if block is None else _keep_out(block, now)
+
     def failed(self, session: Session, name: str) -> Reply | None:
         """
         A login has failed. If its address is blocked, now or already: the reply to it; other connections from there that are not
@@ -48,16 +54,29 @@ class LogonGuard:
         if block is not None:
             self._tell(block, name, settings.log_only, settings.block)
             site.deadlines.watch(self, block.until)
-        standing = self._failed.blocked(peer, settings, now)
-        if standing is None:
-            return None
-        reply = _keep_out(standing, now)
-        if block is not None:
-            for other in list(site.sessions):
-                if other.session is not session and other.session.login is not Login.DONE and client_of(other.peer) == block.client:
-                    other.close(reply)
-                    other.session.give_up_login()  # an attacker's waiting guesses must not keep others from logging in
+        reply = self.refused(peer)
+        if reply is not None and block is not None:
+            self._send_away(block.client, reply, session)
         return reply
+
+    def _send_away(self, client: str, reply: Reply, but: Session | None = None) -> None:
+        """End the connections of a client that are not logged in."""
+        for other in list(self._site.sessions):
+            if other.session is not but and other.session.login is not Login.DONE and client_of(other.peer) == client:
+                other.close(reply)
+                other.session.give_up_login()  # an attacker's waiting guesses must not keep others from logging in
+
+    def block(self, block: Block) -> None:
+        """Another process, which counts for all, has found that a client is to be kept out."""
+        site, now = self._site, self._site.deadlines.seconds()
+        self._failed.add(block)
+        site.deadlines.watch(self, self._failed.next_end)
+        if (standing := self._failed.standing(block.client, site.settings.logon_attempts, now)) is not None:
+            self._send_away(block.client, _keep_out(standing, now))
+
+    def blocks(self) -> list[Block]:
+        """Those of which the end has not come yet."""
+        return self._failed.blocks()
 
     def _tell(self, block: Block, name: str, log_only: bool, seconds: float) -> None:
         if self._may_write():

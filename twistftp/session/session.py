@@ -210,6 +210,8 @@ class Session:
         self.avatar, self.store, self.rights = store, access.store, access.rules
         self.logout_avatar = logout
         self.cwd = self.start = access.start
+        if self.tls is not None:
+            self.tls.logged_in()
 
     def obey(self, settings: SiteSettings) -> None:
         """The site's settings have changed: its rules hold from the next command on."""

@@ -139,7 +139,7 @@ def _with_what_was_told(session: Session, verdict: Verdict) -> Verdict:
         return verdict
     site = session.site
     support = site.settings.firewall_support
-    address, port = site.advertising.place(session.local, session.peer, verdict.port, site.pool.ports)
+    address, port = site.advertising.place(session.local, session.peer, verdict.port, site.pool.whole)
     if port != verdict.port:
         verdict = evolve(verdict, port=port, range=str(support.external_ports))
     if verdict.cause is not Cause.NEVER_ARRIVED or session.passive_by != "PASV" or not lacks_external_address(support, address, session.peer):

@@ -114,8 +114,13 @@ class PassivePool:
 
     @ports.setter
     def ports(self, ports: PortRange) -> None:
-        self._open.ports = ports
+        self._open.ports = self.whole = ports
         self._range_text = (self._dynamic_text if ports.is_dynamic else "") or str(ports)
+
+    def share(self, part: PortRange, whole: PortRange) -> None:
+        """Use ``part`` of a range of several processes; clients and administrators are told of the ``whole``."""
+        self.ports = part
+        self.whole, self._range_text = whole, self._range_text if whole.is_dynamic else str(whole)
 
     @property
     def reserved(self) -> Collection[int]:

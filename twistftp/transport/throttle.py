@@ -64,18 +64,26 @@ class Throttle:
     def __init__(self, clock: Any, limits: Limits) -> None:
         self._clock = clock
         self._shared: Bucket | None = None
+        self._part = 1.0
         self.change(limits)
 
     def change(self, limits: Limits) -> None:
         """Go over to new limits: the site's hold for those that share it at once, a connection's own for the next ones."""
         self._each, self._least, rate = limits.max_bytes_per_second, limits.min_bytes_per_second, limits.max_site_bytes_per_second
         self.is_needed = bool(self._each or self._least or rate)
+        self._rate = rate
         if not rate:
             self._shared = None
         elif self._shared is not None:
-            self._shared.rate = rate
+            self._shared.rate = rate * self._part
         else:
-            self._shared = Bucket(rate, self._clock.seconds())
+            self._shared = Bucket(rate * self._part, self._clock.seconds())
+
+    def share(self, part: float) -> None:
+        """The site's rate is for several processes: this one has so much of it, from now on."""
+        self._part = part
+        if self._shared is not None:
+            self._shared.rate = self._rate * part
 
     def apply(self, connection: Any) -> None:
         """Tell a new data connection."""

@@ -21,27 +21,27 @@ from twistftp.policy.diagnosis import Cause
 from twistftp.transport.tls import ForName, SiteTLS
 from twistftp.wire.client_hello import Offer, offer_of
 
-__all__ = ["Neighbours", "SessionTLS", "resumed"]
+__all__ = ["Ended", "Left", "Neighbours", "SessionTLS", "resumed"]
 
 _SEARCHED = 64  # sessions of one address that are searched for the owner of a ticket
 _REMEMBERED = 16  # sessions of one address that have ended
 _STRAY = 2.0  # seconds for which a connection may be on its way to a set-up that has ended
 
 
-class _Left(NamedTuple):
+class Left(NamedTuple):
     """A port that was told a client, who did not come there; a connection may be on its way until then."""
 
     port: int
     until: float
 
 
-class _Ended(NamedTuple):
+class Ended(NamedTuple):
     """What is remembered of a session that has ended: its session id context, and see :class:`SessionTLS`."""
 
     context: bytes
     user: str
     family: object
-    left: _Left
+    left: Left
 
 
 class _Neighbourhood:
@@ -54,7 +54,7 @@ class _Neighbourhood:
     def __init__(self) -> None:
         self.sessions: dict[SessionTLS, None] = {}
         self.tickets: dict[SessionTLS, None] = {}
-        self.ended: deque[_Ended] = deque(maxlen=_REMEMBERED)
+        self.ended: deque[Ended] = deque(maxlen=_REMEMBERED)
 
 
 class Neighbours:
@@ -66,6 +66,13 @@ class Neighbours:
     def add(self, session: SessionTLS) -> None:
         """A session has TLS now."""
         self._by_address.setdefault(session.client, _Neighbourhood()).sessions[session] = None
+
+    def new_family(self) -> object:
+        """What tells those from others whose client has proved to be one."""
+        return object()
+
+    def known(self, session: SessionTLS) -> None:
+        """More is known of a session: its family, or its user."""
 
     def remove(self, session: SessionTLS) -> None:
         """It has ended."""
@@ -98,8 +105,8 @@ class Neighbours:
         others = [other for other in here.sessions if other is not session] if here is not None else []
         return next((other for other in others[-_SEARCHED:] if other.resume(hello) is not None), None)
 
-    def ended_owner(self, session: SessionTLS, hello: bytes) -> _Ended | None:
-        """Which session of this address that has ended a ClientHello would resume."""
+    def ended_owner(self, session: SessionTLS, hello: bytes) -> Ended | None:
+        """Which session of this address that has ended (or is another process's, where there are several) a ClientHello would resume."""
         here = self._by_address.get(session.client)
         return next((one for one in reversed(here.ended) if session.is_resumed(one.context, hello)), None) if here is not None else None
 
@@ -122,8 +129,8 @@ class SessionTLS:
     """
 
     __slots__ = (
-        *("_apart", "_context", "_control", "_count", "_for_name", "_has_one_use_tickets", "_is_tainted", "_kin", "_neighbours", "_newer"),
-        *("_resumptions", "_rule", "_site", "_user", "client", "family", "is_control_secure", "is_private", "left"),
+        *("_apart", "_control", "_count", "_for_name", "_has_one_use_tickets", "_is_tainted", "_kin", "_neighbours", "_newer"),
+        *("_resumptions", "_rule", "_site", "_user", "client", "context", "family", "is_control_secure", "is_private", "left"),
         *("peer_certificate", "timeout"),
     )
 
@@ -140,16 +147,16 @@ class SessionTLS:
     ) -> None:
         self._for_name, self._count = for_name, count
         self._site, self._neighbours, self._rule, self._user, self.timeout = site, neighbours, rule, user, timeout
-        self._context = site.session_context()
+        self.context = site.session_context()
         self.client = client
         self.is_control_secure = True
         self.is_private = False  # PROT P
         self._resumptions = 0
         self._has_one_use_tickets = False
         self._is_tainted = False
-        self.left = _Left(0, 0.0)
-        self.family = object()  # the same for sessions whose client has proved to be one
-        self._kin: SessionTLS | _Ended | None = None  # whose session the control connection has offered
+        self.left = Left(0, 0.0)
+        self.family = neighbours.new_family()  # the same for sessions whose client has proved to be one
+        self._kin: SessionTLS | Ended | None = None  # whose session the control connection has offered
         self._newer: tuple[SessionTLS, ...] = ()  # these had newer tickets when the client was told a port
         self._apart: set[SessionTLS] = set()  # its tickets are kept apart from theirs
         self._control: SSL.Connection | None = None  # when its handshake is done
@@ -200,18 +207,18 @@ class SessionTLS:
 
     def port_left(self, port: int) -> None:
         """The set-up has ended without the client's connection to that port."""
-        self.left = _Left(port, self._site.seconds() + _STRAY)
+        self.left = Left(port, self._site.seconds() + _STRAY)
 
-    def remains(self) -> _Ended:
+    def remains(self) -> Ended:
         """What to remember of it."""
-        return _Ended(self._context, self.user, self.family, self.left)
+        return Ended(self.context, self.user, self.family, self.left)
 
     def is_stray(self, hello: bytes, port: int) -> bool:
         """Whether a connection that does not resume this session is another's, on its way to a set-up that has just ended."""
         other = self._neighbours.owner(self, hello) or self._neighbours.ended_owner(self, hello)
         return other is not None and self._is_astray(other, port)
 
-    def _is_astray(self, other: SessionTLS | _Ended, port: int) -> bool:
+    def _is_astray(self, other: SessionTLS | Ended, port: int) -> bool:
         left = other.left
         return left.port == port and self._site.seconds() < left.until
 
@@ -221,7 +228,7 @@ class SessionTLS:
 
     def resume(self, hello: bytes) -> SSL.Connection | None:
         """A connection that goes on from this ClientHello, if it resumes this session."""
-        return self._going_on(self._context, hello)
+        return self._going_on(self.context, hello)
 
     def is_resumed(self, context: bytes, hello: bytes) -> bool:
         """Whether a ClientHello resumes a session of this site that has this session id context."""
@@ -239,7 +246,7 @@ class SessionTLS:
         return connection
 
     def _full(self, hello: bytes, *, is_data: bool) -> SSL.Connection:
-        connection = self._site.full(self._context, is_data=is_data, for_name=self._for_name)
+        connection = self._site.full(self.context, is_data=is_data, for_name=self._for_name)
         connection.bio_write(hello)
         return connection
 
@@ -261,6 +268,11 @@ class SessionTLS:
             self.family, self._kin = self._kin.family, None
         self.peer_certificate = connection.get_peer_certificate(as_cryptography=True) if self._site.settings.client_ca else None
         self._neighbours.gave_ticket(self)
+        self._neighbours.known(self)
+
+    def logged_in(self) -> None:
+        """The client has logged in."""
+        self._neighbours.known(self)
 
     def begin_data(self, octets: bytes, port: int) -> tuple[SSL.Connection, Cause | None] | None:
         """
@@ -281,7 +293,7 @@ class SessionTLS:
         self._count("refused" if is_refused else "full")
         return self._full(octets, is_data=True), Cause.NOT_RESUMED if is_refused else None
 
-    def _is_refused(self, offer: Offer, sibling: SessionTLS | _Ended | None, port: int) -> bool:
+    def _is_refused(self, offer: Offer, sibling: SessionTLS | Ended | None, port: int) -> bool:
         """
         Whether a data connection that does not resume this session is refused. Under ``auto`` it is once the client has resumed,
         but for two kinds of honest clients. One has a single store of tickets for all its sessions, and resumes another session of
@@ -297,7 +309,7 @@ class SessionTLS:
         if offer is Offer.NONE:
             self._has_one_use_tickets |= self._resumptions == 1 and self.description.startswith("TLSv1.3")
             return not self._has_one_use_tickets
-        return sibling is None or (sibling.user != self.user and sibling.family is not self.family)
+        return sibling is None or (sibling.user != self.user and sibling.family != self.family)
 
     def data_is_secure(self) -> None:
         """A data connection's handshake is done; its tickets are of this session, too."""
@@ -313,7 +325,7 @@ class SessionTLS:
         """Something came to a shared port that was of none of those who share it, and might have been of this session."""
         self._is_tainted = True
 
-    def _taint(self, hello: bytes) -> SessionTLS | _Ended | None:
+    def _taint(self, hello: bytes) -> SessionTLS | Ended | None:
         """The ClientHello resumes another session: neither may share a port. The other one, or what is known of it."""
         self.lose_right()
         other = self._neighbours.owner(self, hello)

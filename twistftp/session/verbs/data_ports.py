@@ -64,7 +64,7 @@ def extended_passive(session: Session, value: str) -> Reply | Coroutine[Any, Any
 
 def _say_227(session: Session, port: int) -> Reply:
     site = session.site
-    address, number = site.advertising.place(session.local, session.peer, port, site.pool.ports)
+    address, number = site.advertising.place(session.local, session.peer, port, site.pool.whole)
     site.advertising.watch(address, session.peer)
     return Reply.of(227, encode_227(address, number))
 
@@ -72,7 +72,7 @@ def _say_227(session: Session, port: int) -> Reply:
 def _say_229(session: Session, port: int) -> Reply:
     """The client connects to the address that it knows already; only the port may be another outside (PROTOCOL P-PB-11, P-PB-12)."""
     site = session.site
-    return Reply.of(229, encode_229(site.advertising.place(session.local, session.peer, port, site.pool.ports)[1]))
+    return Reply.of(229, encode_229(site.advertising.place(session.local, session.peer, port, site.pool.whole)[1]))
 
 
 def _open(session: Session, announce: Callable[[Session, int], Reply]) -> Reply | Coroutine[Any, Any, Reply]:

@@ -1,0 +1,120 @@
+"""
+Listening sockets that several processes share: held open by one that never takes a connection, accepted from by the others.
+
+Not here: which processes these are and how they come by the sockets (``twistftp.workers``).
+
+Closing such a socket must not shut it down, which would end it for all, and a process takes one connection a turn: a burst is spread over them.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.internet import defer, tcp, unix
+from twisted.internet.interfaces import IListeningPort
+from twisted.python.failure import Failure
+
+from twistftp.transport.directio import CLOSED
+from twistftp.transport.sockets import ControlPort
+
+__all__ = ["HeldPort", "HeldTCPPort", "HeldUNIXPort", "share"]
+
+
+class _Held:
+    """Bound and listening, and never read."""
+
+    _shouldShutdown = False
+
+    def startReading(self) -> None:
+        """Others accept."""
+
+    def stopReading(self) -> None:
+        """Nothing to stop."""
+
+
+class HeldPort(_Held, ControlPort):
+    """A control port."""
+
+
+class HeldTCPPort(_Held, tcp.Port):
+    """A socket that came from elsewhere, as systemd's do."""
+
+
+class HeldUNIXPort(_Held, unix.Port):
+    """A Unix socket."""
+
+
+class _Shared:
+    """Another process's listening socket: it is not bound here, and its name in the file system is not taken away."""
+
+    accepts = 1
+    _shouldShutdown = False
+    socket: Any
+    factory: Any
+    connected: Any
+    fileno: Any
+    _realPortNumber: Any
+
+    @property
+    def numberAccepts(self) -> int:
+        """Connections that Twisted's ``doRead`` takes a turn; it would grow."""
+        return 1
+
+    @numberAccepts.setter
+    def numberAccepts(self, number: int) -> None:
+        pass
+
+    def begin(self, skt: socket.socket) -> None:
+        """Accept from this socket, which belongs to the port from now on."""
+        tcp._reservedFD.reserve()
+        self.factory.doStart()
+        name = skt.getsockname()
+        self._realPortNumber = name[1] if skt.family != socket.AF_UNIX else None
+        self.socket, self.fileno, self.connected = skt, skt.fileno, True
+        self.startReading()  # type: ignore[attr-defined]
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Close it here, once."""
+        if self.connected:
+            tcp.Port.connectionLost(self, reason)  # type: ignore[arg-type]
+
+    def loseConnection(self, connDone: Failure = CLOSED) -> defer.Deferred[None]:
+        """Stop accepting now."""
+        if self.connected:
+            self.stopReading()  # type: ignore[attr-defined]
+            self.connectionLost(connDone)
+        return defer.succeed(None)
+
+    stopListening = loseConnection
+
+    def _logConnectionLostMsg(self) -> None:
+        pass
+
+
+class _SharedControlPort(_Shared, ControlPort):
+    """Ours; its connections are :class:`~twistftp.transport.sockets.DirectServer`."""
+
+
+class _SharedTCPPort(_Shared, tcp.Port):  # type: ignore[misc]
+    """Of an endpoint string: with Twisted's own transports, as without workers."""
+
+
+class _SharedUNIXPort(_Shared, unix.Port):  # type: ignore[misc]
+    """The same in the file system."""
+
+
+def share(reactor: Any, skt: socket.socket, factory: Any, is_own: bool) -> IListeningPort:
+    """
+    Accept from a socket that another process has bound.
+
+    :param skt: belongs to the port from now on.
+    :param is_own: for our transports; else Twisted's.
+    """
+    name = skt.getsockname()
+    if skt.family == socket.AF_UNIX:
+        port: Any = _SharedUNIXPort(name, factory, reactor=reactor)
+    else:
+        port = (_SharedControlPort if is_own else _SharedTCPPort)(name[1], factory, interface=name[0], reactor=reactor)
+    port.begin(skt)
+    return port  # type: ignore[no-any-return]
