@@ -2,7 +2,8 @@
 Compares twistftp with vsftpd, pyftpdlib and Twisted's stock FTP server on the same work, and prints the README's table of figures.
 
     python bench/compare.py --setup DIR                    once: the peers, a certificate, a tree to serve (1.2 GB)
-    python bench/compare.py --dir DIR [--only twistftp,vsftpd] [--work login,noop] [--repeat 3] [--quick]
+    python bench/compare.py --dir DIR [--only twistftp,vsftpd] [--work login,noop] [--repeat 3] [--quick] [--json FILE] [--plots DIR]
+    python bench/compare.py --from-json FILE --plots DIR   draws a run again
 
 Not here: how a server is started and ended (``servers``), counted (``accounting``) and asked (``load``); any figure of a run.
 Progress goes to standard error and the tables to standard output. README.md beside this file says how to read them.
@@ -28,8 +29,9 @@ from pathlib import Path
 from typing import Any
 
 from place import UPLOADS, Place, set_up
+from report import Run
 from servers import SERVERS, Server, Service, Unavailable
-from table import MEASURES, Figures, NotOffered, Results, table
+from table import MEASURES, Figures, NotOffered, Results
 
 _LOAD = Path(__file__).resolve().with_name("load.py")
 _ROUND_LIMIT = 180.0  # seconds
@@ -240,6 +242,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--work", type=_names(WORKS), default=list(WORKS), metavar="NAMES", help=f"of {','.join(WORKS)}")
     parser.add_argument("--repeat", type=_positive, default=3, metavar="N", help="rounds, of which the medians are shown (3)")
     parser.add_argument("--quick", action="store_true", help="divide the counts by 20: to see that all works, not to quote")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here as well, for --from-json")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw each table as an SVG in this directory")
+    parser.add_argument("--from-json", type=Path, metavar="FILE", help="measure nothing; tables and plots of a run whose --json this was")
     parser.add_argument("--proc", action="store_true", help="read /proc even where a cgroup could be made")
     return parser.parse_args()
 
@@ -252,7 +257,7 @@ def _said(outcome: Figures | str) -> str:
     return ", ".join(f"{measured} {MEASURES[measured].text(value)}" for measured, value in outcome.items())
 
 
-def _conditions(methods: set[str], greetings: dict[str, str], ciphers: dict[str, str], options: argparse.Namespace) -> list[str]:
+def _conditions(methods: set[str], greetings: dict[str, str], ciphers: dict[str, str], options: argparse.Namespace) -> str:
     """Under which the figures came about."""
     cpu = Path("/proc/cpuinfo").read_text() if os.path.exists("/proc/cpuinfo") else ""
     model = next((line.partition(":")[2].strip() for line in cpu.splitlines() if line.startswith("model name")), platform.machine())
@@ -265,7 +270,7 @@ def _conditions(methods: set[str], greetings: dict[str, str], ciphers: dict[str,
     ]
     if ciphers:
         facts.append("TLS: " + ", ".join(f"{name} {cipher}" for name, cipher in ciphers.items()))
-    return ["; ".join(facts) + ".", ""]
+    return "; ".join(facts) + "."
 
 
 def main() -> None:
@@ -273,6 +278,12 @@ def main() -> None:
     options = _options()
     if options.setup:
         set_up(Place(options.setup.resolve()))
+        return
+    if options.from_json:
+        try:
+            _tell(Run.load(options.from_json), options)
+        except (OSError, ValueError) as error:
+            sys.exit(str(error))
         return
     place = Place(options.dir.resolve())
     if not place.is_ready:
@@ -299,17 +310,15 @@ def main() -> None:
                 ciphers |= {name: made[-1].cipher} if made[-1].cipher else {}
             print(f"{work_name:9} {name:10} {_said(outcome)}", file=sys.stderr, flush=True)
     titles = {name: (WORKS[name].title, WORKS[name].unit) for name in options.work}
-    print("\n".join(_conditions(methods, greetings, ciphers, options)))
-    for line in (line for measured in MEASURES for line in table(measured, options.only, titles, results)):
-        print(line)
-    failures = [
-        f"- {WORKS[work].title}, {name}: {outcome}"
-        for work, row in results.items()
-        for name, outcome in row.items()
-        if isinstance(outcome, str) and not isinstance(outcome, NotOffered)
-    ]
-    if failures:
-        print("\n".join(["FAILED:", "", *failures]))
+    _tell(Run(_conditions(methods, greetings, ciphers, options), options.only, titles, results), options)
+
+
+def _tell(run: Run, options: argparse.Namespace) -> None:
+    print(run.markdown())
+    if options.json:
+        run.save(options.json)
+    if options.plots:
+        run.draw(options.plots)
 
 
 if __name__ == "__main__":
