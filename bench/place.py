@@ -127,17 +127,32 @@ def _make_tree(root: Path) -> None:
     """Files of the same octets in every run, and directories of small files."""
     piece = random.Random(959).randbytes(1 << 20)
     for name, size in _FILES.items():
-        path = root / name
-        if path.exists() and path.stat().st_size == size:
-            continue
-        with path.open("wb") as file:
-            for at in range(0, size, len(piece)):
-                file.write(piece[: size - at])
+        _make_file(root / name, size, piece)
     for name, count in _DIRECTORIES.items():
-        directory = root / name
-        directory.mkdir(exist_ok=True)
-        for number in range(len(os.listdir(directory)), count):
-            (directory / f"some-file-name-{number:06}.tar.gz").write_bytes(b"x" * (number % 777))
+        make_directory(root / name, count)
+
+
+def _make_file(path: Path, size: int, piece: bytes) -> None:
+    if path.exists() and path.stat().st_size == size:
+        return
+    with path.open("wb") as file:
+        for at in range(0, size, len(piece)):
+            file.write(piece[: size - at])
+
+
+def make_directory(directory: Path, count: int) -> None:
+    """Of small files; those that are there stay."""
+    directory.mkdir(exist_ok=True)
+    for number in range(len(os.listdir(directory)), count):
+        (directory / f"some-file-name-{number:06}.tar.gz").write_bytes(b"x" * (number % 777))
+
+
+def make_cold_file(path: Path, size: int) -> None:
+    """Real blocks on the disk, and none of them in the page cache: a sparse file would have neither."""
+    _make_file(path, size, random.Random(959).randbytes(1 << 20))
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _make_certificate(place: Place) -> None:

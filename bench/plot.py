@@ -51,7 +51,8 @@ def dots(path: Path, title: str, about: str, names: Sequence[str], rows: Sequenc
     left, right = 264, _WIDTH - 160
     bottom = _HEAD + _ROW * len(rows)
     picture = _start(title, about, bottom + _FOOT, names)
-    scale = log_scale([value for row in rows for value in row.values.values()], left, right)
+    values = [value for row in rows for value in row.values.values()]
+    scale = log_scale(values if base is None else [*values, base], left, right)
     picture.axis_below(scale, _HEAD, bottom, text)
     if base is not None:
         picture.line(scale(base), _HEAD, scale(base), bottom, "a")

@@ -7,6 +7,9 @@ Not here: measuring (``compare``), the form of a table (``table``), drawing (``p
 from __future__ import annotations
 
 import json
+import os
+import platform
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +19,14 @@ from plot import Row, bars, dots
 from table import MEASURES, OURS, Figures, Measure, NotOffered, Results, table
 
 _MANY = 3  # works of a measure from which on its plot shows ratios: the units of works differ
+
+
+def machine() -> str:
+    """What a run was made on, and when."""
+    cpu = Path("/proc/cpuinfo").read_text() if os.path.exists("/proc/cpuinfo") else ""
+    model = next((line.partition(":")[2].strip() for line in cpu.splitlines() if line.startswith("model name")), platform.machine())
+    where = f"{os.cpu_count()} × {model}, Linux {platform.release()}, Python {platform.python_version()}"
+    return f"{time.strftime('%Y-%m-%d')}, {where}; load average {os.getloadavg()[0]:.1f}"
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,14 @@ class Run:
         lines += (line for measured in MEASURES for line in table(measured, self.servers, self.titles, self.results))
         failures = [f"- {self.titles[work][0]}, {name}: {outcome}" for work, name, outcome in self._failures()]
         return "\n".join([*lines, *(["FAILED:", "", *failures] if failures else [])])
+
+    def tell(self, json_file: Path | None, plots: Path | None) -> None:
+        """Print the tables; save and draw where that is asked for."""
+        print(self.markdown())
+        if json_file:
+            self.save(json_file)
+        if plots:
+            self.draw(plots)
 
     def _failures(self) -> Iterator[tuple[str, str, str]]:
         for work, row in self.results.items():
@@ -69,7 +88,8 @@ class Run:
             rows = {work: values for work, values in rows.items() if values}
             if rows and measure.best:
                 path = directory / f"{measured}.svg"
-                (self._draw_ratios if len(rows) >= _MANY else self._draw_values)(path, measure, rows)
+                draw = self._draw_times if measure.target else self._draw_ratios if len(rows) >= _MANY else self._draw_values
+                draw(path, measure, rows)
                 drawn.append(path)
         return drawn
 
@@ -87,6 +107,12 @@ class Run:
     def _unit(self, measure: Measure, work: str) -> str:
         unit = measure.unit.format(self.titles[work][1])
         return "" if unit == "each" else unit.replace("per ", "/ ")
+
+    def _draw_times(self, path: Path, measure: Measure, rows: dict[str, Figures]) -> None:
+        """As they are, with our target."""
+        shown = [Row(self.titles[work][0], values, measure.text(values[OURS]) if OURS in values else "") for work, values in rows.items()]
+        about = f"{OURS}’s value at the right edge; the line is its target"
+        dots(path, measure.title, about, self.servers, shown, measure.text, measure.target)
 
     def _draw_values(self, path: Path, measure: Measure, rows: dict[str, Figures]) -> None:
         shown = [Row(self.titles[work][0], values) for work, values in rows.items()]

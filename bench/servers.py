@@ -109,9 +109,9 @@ def _peer(name: str) -> Command:
 
 SERVERS = {
     "twistftp": Program(_twistftp),
-    "vsftpd": Program(_vsftpd, writer=_ANONYMOUS, lacks=frozenset({"MLSD"})),
-    "pyftpdlib": Program(_peer("pyftpdlib")),
-    "twisted": Program(_peer("twisted"), lacks=frozenset({"MLSD", "TLS"})),
+    "vsftpd": Program(_vsftpd, writer=_ANONYMOUS, lacks=frozenset({"MLSD", "HASH"})),
+    "pyftpdlib": Program(_peer("pyftpdlib"), lacks=frozenset({"HASH"})),
+    "twisted": Program(_peer("twisted"), lacks=frozenset({"MLSD", "HASH", "TLS"})),
 }
 
 
@@ -127,7 +127,11 @@ def _free_port() -> int:
 class Server:
     """A running server: a context manager, which ends what it started however the block is left."""
 
-    def __init__(self, name: str, place: Place, service: Service, *, proc: bool = False) -> None:
+    def __init__(self, name: str, place: Place, service: Service, *, proc: bool = False, beside: bool = False) -> None:
+        """
+        :param proc: whether to count by ``/proc``, whatever else there is.
+        :param beside: whether another one of this name may run meanwhile.
+        """
         program = SERVERS[name]
         self.place = place
         self.port = _free_port()
@@ -138,8 +142,8 @@ class Server:
         self._command = program.command(place, self.port, service)
         self._environment = environment(place, ours=name == "twistftp")
         self._directory = place.directory
-        self._log = place.directory / f"{name}.log"
-        self._name, self._proc = name, proc
+        self._name, self._proc = f"{name}-beside" if beside else name, proc
+        self._log = place.directory / f"{self._name}.log"
 
     def __enter__(self) -> Self:
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

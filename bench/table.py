@@ -13,7 +13,6 @@ OURS = "twistftp"
 FAILED = "FAILED"
 
 
-
 class NotOffered(str):
     """Says what a server does not have: shown in its cell, and no failure."""
 
@@ -43,6 +42,7 @@ class Measure:
     unit: str
     best: Callable[..., str] | None
     text: Callable[[float], str]
+    target: float | None = None  # ours; then a plot shows the values themselves
 
 
 MEASURES = {
@@ -51,6 +51,9 @@ MEASURES = {
     "p99": Measure("Latency of one operation, 99th percentile (less is better)", "each", min, _time),
     "start": Measure("Time to the first greeting (less is better)", "per {}", min, _time),
     "resumed": Measure("Data connections that resumed the TLS session", "of all", None, "{:.0%}".format),
+    "others": Measure("Another client’s NOOP meanwhile, 99th percentile (less is better)", "each", min, _time, 20e-3),
+    "worst": Measure("Another client’s NOOP meanwhile, the slowest (less is better)", "each", min, _time, 20e-3),
+    "beside": Measure("The same of an idle server beside it, 99th percentile: what the machine does to it", "each", None, _time),
     "memory": Measure("Memory of an idle session (less is better)", "KiB per {}", min, _short),
 }
 
