@@ -49,6 +49,11 @@ class Client:
         session.login(self.options.user, self.options.password)
         return session
 
+    def ask_all(self) -> None:
+        """One operation of ``hold``: NOOP in each session, one after the other."""
+        for session in self.sessions:
+            session.command("NOOP", b"200")
+
     def log_in_and_out(self) -> None:
         """One operation of ``login``."""
         self.open().quit()
@@ -124,7 +129,11 @@ OPERATIONS: dict[str, Callable[[Client], object]] = {
     "mlsd": Client.transfer,
     "stor": Client.upload,
     "hash": Client.hash,
+    "hold": Client.ask_all,
 }
+
+
+TRANSFERS = {"retr", "list", "mlsd", "stor"}
 
 
 def play_round(clients: list[Client]) -> dict[str, object]:
@@ -166,6 +175,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--clients", type=int, default=1)
     parser.add_argument("--count", type=int, default=1, help="operations of each client")
+    parser.add_argument("--sessions", type=int, default=1, help="of each client, all open at once")
     parser.add_argument("--path", default="/")
     parser.add_argument("--expect", type=int, default=0, help="size of the file, or the least number of lines")
     parser.add_argument("--unrehearsed", action="store_true", help="do nothing once before: what is measured should find the caches cold")
@@ -180,8 +190,10 @@ def main() -> None:
     clients = [Client(options, number, context) for number in range(options.clients)]
     try:
         for client in clients:
-            if options.kind not in {"login", "idle"}:
-                client.open().prepare_transfers()
+            for _ in range(options.sessions if options.kind not in {"login", "idle"} else 0):
+                client.open()
+            if options.kind in TRANSFERS:
+                client.sessions[0].prepare_transfers()
         clients[0].rehearse()
     except (Failed, OSError) as error:
         _say({"failed": str(error) or type(error).__name__})

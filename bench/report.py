@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from plot import Row, bars, dots
-from table import MEASURES, OURS, Figures, Measure, NotOffered, Results, table
+from table import MEASURES, OURS, Figures, Measure, NotOffered, Results, round_time, table
 
 _MANY = 3  # works of a measure from which on its plot shows ratios: the units of works differ
 
@@ -112,7 +112,7 @@ class Run:
         """As they are, with our target."""
         shown = [Row(self.titles[work][0], values, measure.text(values[OURS]) if OURS in values else "") for work, values in rows.items()]
         about = f"{OURS}’s value at the right edge; the line is its target"
-        dots(path, measure.title, about, self.servers, shown, measure.text, measure.target)
+        dots(path, measure.title, about, self.servers, shown, round_time, measure.target)
 
     def _draw_values(self, path: Path, measure: Measure, rows: dict[str, Figures]) -> None:
         shown = [Row(self.titles[work][0], values) for work, values in rows.items()]

@@ -213,6 +213,10 @@ class Server:
         """Whether its first process is gone."""
         return self._process.poll() is not None
 
+    def pids(self) -> list[int]:
+        """The numbers of all its processes."""
+        return self.account.pids(self._process.pid)
+
     def cpu(self) -> float:
         """Seconds of CPU until now, of the whole tree of processes."""
         return self.account.cpu(self._process.pid)

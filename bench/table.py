@@ -34,6 +34,12 @@ def _time(seconds: float) -> str:
     return f"{seconds:.2f} s"
 
 
+def round_time(seconds: float) -> str:
+    """For an axis."""
+    factor, unit = next(((factor, unit) for limit, factor, unit in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms")) if seconds < limit * 0.999), (1.0, "s"))
+    return f"{seconds * factor:.3g} {unit}"
+
+
 @dataclass(frozen=True)
 class Measure:
     """A table: what it shows, in which unit, and which of several values is the best; None if none is better than another."""

@@ -37,6 +37,7 @@ class Work:
     expect: int = 0
     tls: bool = False
     is_rehearsed: bool = True
+    sessions: int = 1  # of each client
 
     @property
     def service(self) -> Service:
@@ -97,6 +98,7 @@ class Load(Child):
 
     def __init__(self, work: Work, server: Server, by: list[str] | None = None) -> None:
         words: list[object] = [work.kind, "--clients", work.clients, "--count", work.count, "--path", work.path, "--expect", work.expect]
+        words += ["--sessions", work.sessions]
         words += ["--tls"] if work.tls else []
         words += [] if work.is_rehearsed else ["--unrehearsed"]
         super().__init__("load.py", server, words, by)
