@@ -30,12 +30,16 @@ class Row(NamedTuple):
     remark: str = ""
 
 
-def _start(title: str, about: str, height: int, names: Sequence[str]) -> Picture:
+def _start(title: str, about: str, height: int, colours: Mapping[str, int]) -> Picture:
     picture = Picture(title, _WIDTH, height)
     picture.text(_EDGE, 28, title, "t")
-    picture.key(_EDGE, 52, names[:COLOURS])
+    picture.key(_EDGE, 52, colours)
     picture.text(_WIDTH - _EDGE, 52, about, "m", "end")
     return picture
+
+
+def _by_turn(names: Sequence[str]) -> dict[str, int]:
+    return {name: colour for colour, name in enumerate(names[:COLOURS])}
 
 
 def _from_nought(text: Text) -> Text:
@@ -50,7 +54,7 @@ def dots(path: Path, title: str, about: str, names: Sequence[str], rows: Sequenc
     """
     left, right = 264, _WIDTH - 160
     bottom = _HEAD + _ROW * len(rows)
-    picture = _start(title, about, bottom + _FOOT, names)
+    picture = _start(title, about, bottom + _FOOT, _by_turn(names))
     values = [value for row in rows for value in row.values.values()]
     scale = log_scale(values if base is None else [*values, base], left, right)
     picture.axis_below(scale, _HEAD, bottom, text)
@@ -73,7 +77,7 @@ def bars(path: Path, title: str, about: str, names: Sequence[str], rows: Sequenc
     left, right = 264, _WIDTH - 110
     lines = [(row.label, name, row.values[name]) for row in rows for name in names if name in row.values]
     bottom = _HEAD + _ROW * len(lines)
-    picture = _start(title, about, bottom + _FOOT, names)
+    picture = _start(title, about, bottom + _FOOT, _by_turn(names))
     scale = even_scale([value for _, _, value in lines], left, right)
     picture.axis_below(scale, _HEAD, bottom, _from_nought(text))
     said = ""
@@ -88,10 +92,11 @@ def bars(path: Path, title: str, about: str, names: Sequence[str], rows: Sequenc
 
 
 class Curve(NamedTuple):
-    """Of a plot of curves: its name, and places from left to right."""
+    """Of a plot of curves: its name, places from left to right, and a colour if it is not to be by its turn."""
 
     name: str
     places: Sequence[tuple[float, float]]
+    colour: int | None = None
 
 
 def curves(path: Path, title: str, about: str, lines: Sequence[Curve], x_text: Text, y_text: Text, *, log: bool = False) -> None:
@@ -102,14 +107,16 @@ def curves(path: Path, title: str, about: str, lines: Sequence[Curve], x_text: T
     """
     height, left, right = 330, 84, _WIDTH - 30
     bottom = height - _FOOT
-    picture = _start(title, about, height, [line.name for line in lines])
+    lines = [line._replace(colour=turn if line.colour is None else line.colour) for turn, line in enumerate(lines[:COLOURS])]
+    picture = _start(title, about, height, {line.name: line.colour or 0 for line in lines})
     xs = [x for line in lines for x, _ in line.places]
     across = log_scale(xs, left, right) if log else even_scale(xs, left, right)
     up = even_scale([y for line in lines for _, y in line.places], bottom, _HEAD)
     picture.axis_below(across, _HEAD, bottom, _from_nought(x_text))
     picture.axis_beside(up, left, right, _from_nought(y_text))
     picture.line(left, bottom, right, bottom, "a")
-    for colour, line in enumerate(lines[:COLOURS]):
+    for line in lines:
+        colour = line.colour or 0
         places = [(across(x), up(y)) for x, y in line.places]
         picture.curve(places, colour)
         if log:

@@ -21,7 +21,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from compare import names_of
 from instructions import Instructions
@@ -191,7 +190,8 @@ def _value(cost: Cost) -> float:
 
 def _draw(findings: Findings, directory: Path) -> None:
     for measured, servers in findings.costs.items():
-        lines = [Curve(name, [(count, _value(costs[count])) for count in sorted(costs)]) for name, costs in servers.items()]
+        colours = list(SERVERS)  # the same as in all other plots
+        lines = [Curve(name, [(count, _value(costs[count])) for count in sorted(costs)], colours.index(name)) for name, costs in servers.items()]
         some = [cost for costs in servers.values() for cost in costs.values()]
         if some[0].kib:
             text, unit = (lambda value: f"{value:g} KiB"), "KiB of anonymous memory"
@@ -207,11 +207,29 @@ def _number(count: float) -> str:
     return f"{count:,.0f}".replace(",", " ")
 
 
-def _plain(findings: Findings) -> Any:
-    return {
-        measured: {name: {str(count): vars(cost) for count, cost in costs.items()} for name, costs in servers.items()}
+def _save(path: Path, conditions: str, findings: Findings) -> None:
+    costs = {
+        measured: {name: {count: vars(cost) for count, cost in costs.items()} for name, costs in servers.items()}
         for measured, servers in findings.costs.items()
     }
+    path.write_text(json.dumps({"conditions": conditions, "costs": costs, "failures": findings.failures}, indent=1) + "\n", "utf-8")
+
+
+def _load(path: Path) -> tuple[str, Findings]:
+    """
+    What ``_save`` has written.
+
+    :raises ValueError: something else is in the file.
+    """
+    values = json.loads(path.read_text("utf-8"))
+    try:
+        costs = {
+            measured: {name: {int(count): Cost(**cost) for count, cost in costs.items()} for name, costs in servers.items()}
+            for measured, servers in values["costs"].items()
+        }
+        return values["conditions"], Findings(costs, values["failures"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} holds no results: {error!r}") from None
 
 
 # --- the command line ----------------------------------------------------------------------------------------------------------------------------
@@ -232,6 +250,7 @@ def _options() -> argparse.Namespace:
         known = ",".join(map(str, counts))
         parser.add_argument(f"--{what}", type=_counts, default=counts, metavar="COUNTS", help=f"how many {what} ({known}); '' for none")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here as well")
+    parser.add_argument("--from-json", type=Path, metavar="FILE", help="measure nothing; tables and plots of a run whose --json this was")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw each table as an SVG in this directory")
     return parser.parse_args()
 
@@ -247,9 +266,8 @@ def _raise_limit(wanted: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, most) if most > 0 else wanted, most))
 
 
-def main() -> None:
-    """Each server in turn, then tables and curves."""
-    options = _options()
+def _measure(options: argparse.Namespace) -> Findings:
+    """Each server in turn."""
     place = Place(options.dir.resolve())
     if not place.is_ready:
         sys.exit(f"{place.directory} is not ready: run compare.py --setup {place.directory} first")
@@ -267,10 +285,23 @@ def main() -> None:
             except (WorkFailed, Unavailable, OSError, subprocess.SubprocessError) as error:
                 findings.failures.append(f"- {name}, {what}: {str(error) or type(error).__name__}")
                 print(findings.failures[-1], file=sys.stderr, flush=True)
-    print(f"{machine()}; medians of {_ROUNDS}; CPU of the server, and instructions in user mode.\n")
-    print("\n".join(_markdown(findings)))
+    return findings
+
+
+def main() -> None:
+    """Measure, or read what was measured; then tables and curves."""
+    options = _options()
+    if options.from_json:
+        try:
+            conditions, findings = _load(options.from_json)
+        except (OSError, ValueError) as error:
+            sys.exit(str(error))
+    else:
+        findings = _measure(options)
+        conditions = f"{machine()}; medians of {_ROUNDS}; CPU of the server, and instructions in user mode."
+    print("\n".join([conditions, "", *_markdown(findings)]))
     if options.json:
-        options.json.write_text(json.dumps(_plain(findings), indent=1) + "\n", "utf-8")
+        _save(options.json, conditions, findings)
     if options.plots:
         _draw(findings, options.plots)
 

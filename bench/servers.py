@@ -7,6 +7,7 @@ Not here: what they need on the disk (``place``), what is asked of them (``compa
 from __future__ import annotations
 
 import os
+import random
 import resource
 import signal
 import socket
@@ -24,6 +25,8 @@ from place import PASSWORD, USER, Place, environment, vsftpd_program
 
 _HERE = Path(__file__).resolve().parent
 _HOST = "127.0.0.1"
+_PORTS = 10_000, 32_000
+_TRIES = 1000
 _START_LIMIT = 30.0
 _END_LIMIT = 10.0
 _ANONYMOUS = ("anonymous", "bench@example.org")
@@ -55,7 +58,8 @@ class Program:
 # --- commands ------------------------------------------------------------------------------------------------------------------------------------
 
 
-def _twistftp(place: Place, port: int, service: Service) -> list[str]:
+def twistftp_command(place: Place, port: int, service: Service) -> list[str]:
+    """By ``twistd``, as a user would."""
     twistd = Path(sys.executable).parent / "twistd"
     if not twistd.exists():
         raise Unavailable(f"{twistd} does not exist: run compare.py with a Python that has Twisted")
@@ -108,7 +112,7 @@ def _peer(name: str) -> Command:
 
 
 SERVERS = {
-    "twistftp": Program(_twistftp),
+    "twistftp": Program(twistftp_command),
     "vsftpd": Program(_vsftpd, writer=_ANONYMOUS, lacks=frozenset({"MLSD", "HASH"})),
     "pyftpdlib": Program(_peer("pyftpdlib"), lacks=frozenset({"HASH"})),
     "twisted": Program(_peer("twisted"), lacks=frozenset({"MLSD", "HASH", "TLS"})),
@@ -118,23 +122,33 @@ SERVERS = {
 # --- running -------------------------------------------------------------------------------------------------------------------------------------
 
 
-def _free_port() -> int:
-    with socket.create_server((_HOST, 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+def free_ports(count: int = 1) -> int:
+    """The first of so many free ports in a row, below those that the system gives to clients: until it is used nobody takes it by chance."""
+    for _ in range(_TRIES):
+        first = random.randrange(*_PORTS)
+        try:
+            for port in range(first, first + count):
+                socket.create_server((_HOST, port)).close()
+        except OSError:
+            continue
+        return first
+    raise Unavailable(f"there are no {count} free ports in a row")
 
 
 class Server:
     """A running server: a context manager, which ends what it started however the block is left."""
 
-    def __init__(self, name: str, place: Place, service: Service, *, proc: bool = False, beside: bool = False) -> None:
+    def __init__(
+        self, name: str, place: Place, service: Service, *, proc: bool = False, beside: bool = False, program: Program | None = None
+    ) -> None:
         """
         :param proc: whether to count by ``/proc``, whatever else there is.
         :param beside: whether another one of this name may run meanwhile.
+        :param program: instead of the one of that name.
         """
-        program = SERVERS[name]
+        program = program or SERVERS[name]
         self.place = place
-        self.port = _free_port()
+        self.port = free_ports()
         self.login = program.writer if service.writing else _ANONYMOUS
         self.greeting = ""
         self.cipher = ""  # for its user to note what was negotiated

@@ -10,7 +10,7 @@ the page and the system do not agree on which of them it is.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -117,10 +117,10 @@ class Picture:
         width = max(x2 - x1, 1)
         self._parts.append(f'<rect x="{x1:g}" y="{y - height / 2:g}" width="{width:g}" height="{height:g}" rx="2" class="c{colour}"/>')
 
-    def key(self, x: float, y: float, names: Iterable[str], start: int = 0) -> None:
+    def key(self, x: float, y: float, colours: Mapping[str, int]) -> None:
         """Which colour is whose, in one line."""
-        for number, name in enumerate(names, start):
-            self.dot(x + 5, y - 4, number)
+        for name, colour in colours.items():
+            self.dot(x + 5, y - 4, colour)
             self.text(x + 15, y, name)
             x += 32 + 6.6 * len(name)
 

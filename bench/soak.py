@@ -1,0 +1,244 @@
+"""
+Lets well-behaved and hostile clients at a twistftp for a long time, and requires that it holds no more at the end than at the beginning.
+
+    python bench/soak.py [--seconds 3600] [--seed 959] [--clients 8] [--json FILE] [--plots DIR]
+
+Not here: what clients do (``guests``, ``vandals``), and what is looked at (``watch``).
+
+The time is divided into rounds. After each all clients leave, and the server, once it has noticed, is calm: these samples are compared.
+Exit status 1: something grew, a guest was not served as it should have been, an unfinished upload was left, or the server ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import resource
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import guests
+import vandals
+from place import Place, make_certificate, make_directory, make_users_file
+from plot import Curve, curves
+from report import machine
+from servers import Program, Server, Service, Unavailable, free_ports, twistftp_command
+from watch import Growth, Sample, Watch, growths
+
+_ROUNDS = 12  # at least, if none is shorter than
+_SHORTEST, _LONGEST = 1.0, 60.0  # seconds of a round
+_PORTS = 40  # passive ports; a guest's address needs one for each that waits at the same time
+_TO_CALM = 90.0  # seconds until a server without clients is calm; clients that are gone without a word take longest
+_PATIENCE = 180.0  # seconds for the last visit of a round
+_SAMPLES = 4  # of a round, at most one a second
+_MOST_FAILURES = 20
+
+
+class Crowd:
+    """Threads of clients; each chooses what it does by a generator of its own."""
+
+    def __init__(self, scene: guests.Scene, clients: int, seed: int) -> None:
+        self._scene, self._seed, self._clients = scene, seed, clients
+        self.done: Counter[str] = Counter()
+        self.failures: list[str] = []
+        self._lock = threading.Lock()
+
+    def play(self, number: int, seconds: float) -> list[threading.Thread]:
+        """A round of that number; gives the threads, which end by themselves some time after ``seconds``."""
+        until = time.monotonic() + seconds
+        threads = []
+        for who in range(self._clients):
+            for work in (self._visit, self._attack):
+                rng = random.Random(f"{self._seed} {number} {who} {work.__name__}")
+                threads.append(threading.Thread(target=self._repeat, args=(work, rng, until), daemon=True))
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def _repeat(self, work: Callable[[random.Random], str], rng: random.Random, until: float) -> None:
+        while time.monotonic() < until:
+            what = work(rng)
+            with self._lock:
+                self.done[what] += 1
+
+    def _visit(self, rng: random.Random) -> str:
+        name = rng.choice(list(guests.VISITS))
+        try:
+            guests.VISITS[name](self._scene, rng)
+        except Exception as error:  # whatever it is, a guest was not served
+            with self._lock:
+                self.failures.append(f"{name}: {type(error).__name__}: {error}")
+        return name
+
+    def _attack(self, rng: random.Random) -> str:
+        attack = rng.choice(vandals.ATTACKS)
+        try:
+            attack(self._scene, rng)
+        except vandals.EXPECTED:
+            pass
+        except Exception as error:  # ours to mend: or the thread would end, and nobody notice
+            with self._lock:
+                self.failures.append(f"{attack.__name__}: {type(error).__name__}: {error}")
+        return attack.__name__
+
+
+# --- the server ----------------------------------------------------------------------------------------------------------------------------------
+
+
+def _prepare(place: Place, small: bytes) -> None:
+    place.uploads.mkdir(parents=True)
+    (place.root / guests.SMALL).write_bytes(small)
+    with (place.root / guests.BIG).open("wb") as file:
+        file.truncate(256 << 20)  # sparse: it is there to be broken off
+    make_directory(place.root / guests.DIRECTORY, guests.ENTRIES)
+    make_certificate(place)
+    make_users_file(place)
+
+
+def _program(socket_path: Path) -> Program:
+    low = free_ports(_PORTS)
+
+    def command(place: Place, port: int, service: Service) -> list[str]:
+        more = ["--passive-ports", f"{low}-{low + _PORTS - 1}", "--control-socket", str(socket_path), "--allow", "*:read,write"]
+        return [*twistftp_command(place, port, service), *more]
+
+    return Program(command)
+
+
+# --- rounds --------------------------------------------------------------------------------------------------------------------------------------
+
+
+class Trouble(Exception):
+    """The soak cannot go on; the text says why."""
+
+
+def _calm(watch: Watch, began: float) -> Sample:
+    """
+    The first sample without anybody.
+
+    :raises Trouble: there is none.
+    """
+    deadline = time.monotonic() + _TO_CALM
+    while not (sample := watch.sample(time.monotonic() - began)).is_calm:
+        if time.monotonic() > deadline:
+            raise Trouble(f"{_TO_CALM:.0f} s after all clients have gone: {sample}")
+        time.sleep(0.05)
+    return sample
+
+
+def _soak(crowd: Crowd, watch: Watch, seconds: float) -> tuple[list[Sample], list[Sample]]:
+    """
+    Rounds until the time is over; all samples, and the calm ones.
+
+    :raises Trouble: a client does not end, or the server does not become calm.
+    """
+    length = min(max(seconds / _ROUNDS, _SHORTEST), _LONGEST)
+    began, number = time.monotonic(), 0
+    samples = [_calm(watch, began)]
+    calm: list[Sample] = []
+    while time.monotonic() - began < seconds or len(calm) < 4:
+        threads = crowd.play(number, length)
+        number += 1
+        ends = time.monotonic() + length
+        while (left := ends - time.monotonic()) > 0:
+            time.sleep(min(left, max(1.0, length / _SAMPLES)))
+            samples.append(watch.sample(time.monotonic() - began))
+        deadline = time.monotonic() + _PATIENCE
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if any(thread.is_alive() for thread in threads):
+            raise Trouble(f"a client is still not served after {_PATIENCE:.0f} s")
+        calm.append(_calm(watch, began))
+        samples.append(calm[-1])
+        print(f"{calm[-1].seconds:6.0f} s: {crowd.done.total()} visits and attacks, {calm[-1]}", file=sys.stderr, flush=True)
+    return samples, calm
+
+
+# --- telling -------------------------------------------------------------------------------------------------------------------------------------
+
+
+def _draw(directory: Path, samples: list[Sample], calm: list[Sample]) -> None:
+    def line(name: str, measured: str, some: list[Sample]) -> Curve:
+        return Curve(name, [(sample.seconds, float(getattr(sample, measured))) for sample in some])
+
+    counts = [line(measured.replace("_", " "), measured, samples) for measured in ("descriptors", "listeners", "sessions", "leases", "delayed_calls")]
+    curves(directory / "soak-counts.svg", "Soak: what the server holds", "after each round all clients leave", counts, "{:g} s".format, "{:g}".format)
+    memory = [line("while clients are there", "kib", samples), line("when they have gone", "kib", calm)]
+    curves(directory / "soak-memory.svg", "Soak: the server’s memory", "Pss_Anon", memory, "{:g} s".format, lambda kib: f"{kib / 1024:.3g} MiB")
+
+
+def _tell(crowd: Crowd, found: list[Growth], troubles: list[str], totals: object) -> None:
+    print(f"{machine()}.\n")
+    print("| What is held when nobody is there | at first | at last | by a line through all |\n|---|--:|--:|--:|")
+    for growth in found:
+        sign = " **grows**" if growth.is_leak else ""
+        print(f"| {growth.measured.replace('_', ' ')}{sign} | {growth.first:g} | {growth.last:g} | {growth.gain:+.1f} |")
+    print(f"\n{', '.join(f'{count} × {what}' for what, count in sorted(crowd.done.items()))}.\nThe server counted {json.dumps(totals)}.\n")
+    for trouble in troubles:
+        print(f"- {trouble}")
+    print("Nothing grew." if not troubles else "FAILED")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=3600.0, help="how long (%(default)g); rounds that have begun are ended")
+    parser.add_argument("--seed", type=int, default=959, help="what clients choose comes from this number (%(default)s)")
+    parser.add_argument("--clients", type=int, default=8, help="of each kind, all at once (%(default)s)")
+    parser.add_argument("--grow-mib", type=float, default=6.0, help="by how much memory may have grown since the first quarter (%(default)g)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples here")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw them as SVG in this directory")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Soak, compare, tell; the exit status."""
+    options = _options()
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    small = random.Random(options.seed).randbytes(300_000)
+    with tempfile.TemporaryDirectory(prefix="soak-") as directory:
+        place = Place(Path(directory))
+        _prepare(place, small)
+        socket_path = place.directory / "s"
+        samples: list[Sample] = []
+        calm: list[Sample] = []
+        troubles: list[str] = []
+        totals: object = None
+        with Server("twistftp", place, Service(tls=True, writing=True), proc=True, program=_program(socket_path)) as server:
+            crowd = Crowd(guests.scene(server.port, small), options.clients, options.seed)
+            try:
+                watch = Watch(server.pids()[0], str(socket_path))
+            except OSError as error:
+                raise Unavailable(f"{server.greeting} It has no control socket ({error}): {server.last_words()}") from None
+            try:
+                samples, calm = _soak(crowd, watch, options.seconds)
+                totals = watch.totals()
+            except (Trouble, OSError) as error:
+                troubles.append(f"the server ended: {server.last_words()}" if server.ended else str(error))
+            finally:
+                watch.close()
+        if "Traceback" in (log := (place.directory / "twistftp.log").read_text(errors="replace")):
+            troubles.append(f"a traceback in the log: {log[log.index('Traceback') :][:2000]}")
+        troubles += [f"an upload was left: {path.name}" for path in place.uploads.iterdir()]
+    found = growths(calm, {"kib": options.grow_mib * 1024}) if calm else []
+    troubles += [f"{growth.measured} grew from {growth.first:g} to {growth.last:g}" for growth in found if growth.is_leak]
+    troubles += [f"it went wrong: {failure}" for failure in crowd.failures[:_MOST_FAILURES]]
+    _tell(crowd, found, troubles, totals)
+    if options.json:
+        options.json.write_text(json.dumps([sample._asdict() for sample in samples]) + "\n", "utf-8")
+    if options.plots and calm:
+        _draw(options.plots, samples, calm)
+    return 1 if troubles else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Unavailable as error:
+        sys.exit(str(error))
