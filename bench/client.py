@@ -51,10 +51,11 @@ def _close(connection: socket.socket) -> None:
 def _drain(data: socket.socket, *, look: bool) -> tuple[int, int]:
     """Read to the end: the octets, and the lines among them if we are to ``look``."""
     flags = 0 if look or isinstance(data, ssl.SSLSocket) else _DROP
+    sink = bytearray(_PIECE) if look else _SINK
     octets = lines = 0
-    while got := data.recv_into(_SINK, _PIECE, flags):
+    while got := data.recv_into(sink, _PIECE, flags):
         octets += got
-        lines += _SINK.count(b"\n", 0, got) if look else 0
+        lines += sink.count(b"\n", 0, got) if look else 0
     return octets, lines
 
 

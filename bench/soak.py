@@ -40,6 +40,16 @@ _SAMPLES = 4  # of a round, at most one a second
 _MOST_FAILURES = 20
 
 
+# Somebody who has gone in the middle of a thousand commands, with LIST the next, is noticed when no data connection has come.
+_CONFIGURATION = """
+[[site]]
+[site.limits]
+data_channel_timeout = 4
+data_stall_timeout = 60
+unauthenticated_timeout = 20
+"""
+
+
 class Crowd:
     """Threads of clients; each chooses what it does by a generator of its own."""
 
@@ -105,7 +115,10 @@ def _program(socket_path: Path) -> Program:
     low = free_ports(_PORTS)
 
     def command(place: Place, port: int, service: Service) -> list[str]:
-        more = ["--passive-ports", f"{low}-{low + _PORTS - 1}", "--control-socket", str(socket_path), "--allow", "*:read,write"]
+        configuration = place.directory / "ftp.toml"
+        configuration.write_text(_CONFIGURATION)
+        more = ["--config", str(configuration), "--passive-ports", f"{low}-{low + _PORTS - 1}"]
+        more += ["--control-socket", str(socket_path), "--allow", "*:read,write"]
         return [*twistftp_command(place, port, service), *more]
 
     return Program(command)
@@ -169,8 +182,11 @@ def _draw(directory: Path, samples: list[Sample], calm: list[Sample]) -> None:
 
     counts = [line(measured.replace("_", " "), measured, samples) for measured in ("descriptors", "listeners", "sessions", "leases", "delayed_calls")]
     curves(directory / "soak-counts.svg", "Soak: what the server holds", "after each round all clients leave", counts, "{:g} s".format, "{:g}".format)
-    memory = [line("while clients are there", "kib", samples), line("when they have gone", "kib", calm)]
-    curves(directory / "soak-memory.svg", "Soak: the server’s memory", "Pss_Anon", memory, "{:g} s".format, lambda kib: f"{kib / 1024:.3g} MiB")
+    memory = [
+        Curve(name, [(sample.seconds, sample.kib / 1024) for sample in some])
+        for name, some in (("while clients are there", samples), ("when they have gone", calm))
+    ]
+    curves(directory / "soak-memory.svg", "Soak: the server’s memory", "Pss_Anon", memory, "{:g} s".format, "{:g} MiB".format)
 
 
 def _tell(crowd: Crowd, found: list[Growth], troubles: list[str], totals: object) -> None:

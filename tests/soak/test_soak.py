@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.twistd import CHECKOUT
 
 _BENCH = CHECKOUT / "bench"
-_SECONDS, _CLIENTS, _MIB = "16", "4", "48"
+_SECONDS, _CLIENTS, _MIB = "10", "4", "48"
 _PATIENCE = 400.0  # seconds after which something hangs
 
 
