@@ -33,6 +33,7 @@ class Place:
     """The directory that ``--setup`` fills; logs and configuration files go there too."""
 
     directory: Path
+    lasts: bool = True  # whether what is put there is found by later runs
 
     @property
     def root(self) -> Path:
@@ -81,13 +82,14 @@ class Place:
 
 def environment(place: Place, *, ours: bool) -> dict[str, str]:
     """
-    For a child process. Compiled modules are kept for all, beside the tree.
+    For a child process. Compiled modules are kept for all, beside the tree; in a directory that does not last they would be compiled in every run.
 
     :param ours: whether it is twistftp: only that sees PYTHONPATH, and the checkout if it is found nowhere else
     """
-    unwanted = {"PYTHONDONTWRITEBYTECODE"} if ours else {"PYTHONDONTWRITEBYTECODE", "PYTHONPATH"}
+    unwanted = ({"PYTHONDONTWRITEBYTECODE"} if place.lasts else set()) | (set() if ours else {"PYTHONPATH"})
     inherited = {key: value for key, value in os.environ.items() if key not in unwanted}
-    inherited["PYTHONPYCACHEPREFIX"] = str(place.directory / "pycache")
+    if place.lasts:
+        inherited["PYTHONPYCACHEPREFIX"] = str(place.directory / "pycache")
     if ours and not importlib.util.find_spec("twistftp"):
         inherited["PYTHONPATH"] = os.pathsep.join([str(_CHECKOUT), *filter(None, [inherited.get("PYTHONPATH")])])
     return inherited
