@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from place import UPLOADS, Place, set_up
-from report import Run, machine
+from report import Run, machine, tell_again
 from servers import SERVERS, Server, Unavailable
 from table import MEASURES, Figures, NotOffered, Results
 from work import Load, Work, WorkFailed
@@ -64,7 +64,7 @@ def _starts(make: Callable[[], Server], work: Work, rounds: int) -> list[Figures
     found = []
     for _ in range(rounds + 1):
         with make() as server:
-            found.append({"start": server.seconds_to_start, "cpu": server.cpu()})
+            found.append({"start": server.seconds_to_start, "cpu": server.cpu(), "footprint": server.memory_kib() / 1024})
     return found[1:]
 
 
@@ -148,7 +148,7 @@ def names_of(known: dict[str, Any]) -> Callable[[str], list[str]]:
     return names
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
     number = int(text)
     if not 1 <= number <= 100:
         raise argparse.ArgumentTypeError("from 1 to 100")
@@ -161,7 +161,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()) / "twistftp-compare", help="what --setup was given (%(default)s)")
     parser.add_argument("--only", type=names_of(SERVERS), default=list(SERVERS), metavar="NAMES", help=f"of {','.join(SERVERS)}")
     parser.add_argument("--work", type=names_of(WORKS), default=list(WORKS), metavar="NAMES", help=f"of {','.join(WORKS)}")
-    parser.add_argument("--repeat", type=_positive, default=3, metavar="N", help="rounds, of which the medians are shown (3)")
+    parser.add_argument("--repeat", type=positive, default=3, metavar="N", help="rounds, of which the medians are shown (3)")
     parser.add_argument("--quick", action="store_true", help="divide the counts by 20: to see that all works, not to quote")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here as well, for --from-json")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw each table as an SVG in this directory")
@@ -198,10 +198,7 @@ def main() -> None:
         set_up(Place(options.setup.resolve()))
         return
     if options.from_json:
-        try:
-            Run.load(options.from_json).tell(options.json, options.plots)
-        except (OSError, ValueError) as error:
-            sys.exit(str(error))
+        tell_again(options)
         return
     place = Place(options.dir.resolve())
     if not place.is_ready:
@@ -229,8 +226,6 @@ def main() -> None:
             print(f"{work_name:9} {name:10} {_said(outcome)}", file=sys.stderr, flush=True)
     titles = {name: (WORKS[name].title, WORKS[name].unit) for name in options.work}
     Run(_conditions(methods, greetings, ciphers, options), options.only, titles, results).tell(options.json, options.plots)
-
-
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """
 How long another client's NOOP takes while a server has something big to do, for twistftp and its peers.
 
-    python bench/latency.py --dir DIR [--only twistftp,pyftpdlib] [--work cold,hash] [--quick] [--json FILE] [--plots DIR]
+    python bench/latency.py --dir DIR [--only twistftp,pyftpdlib] [--work cold,hash] [--cold GIB] [--quick] [--json FILE] [--plots DIR]
+    python bench/latency.py --from-json FILE --plots DIR   draws a run again
 
 Not here: asking NOOP (``probe``), giving work (``load``), and works whose own speed counts (``compare``).
-DIR is what ``compare.py --setup`` has made. What is missing for these works is made there when it is wanted: 4 GiB, and a directory of 100 000 files.
+DIR is what ``compare.py --setup`` has made. What is missing for these works is made there when it is wanted: 4 GiB (``--cold``), and a
+directory of 100 000 files.
 """
 
 from __future__ import annotations
@@ -18,9 +20,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from compare import names_of
+from compare import names_of, positive
 from place import UPLOADS, Place, make_cold_file, make_directory
-from report import Run, machine
+from report import Run, machine, tell_again
 from servers import SERVERS, Server, Unavailable
 from table import Figures, NotOffered, Results
 from work import Child, Load, Work, WorkFailed
@@ -28,12 +30,13 @@ from work import Child, Load, Work, WorkFailed
 _QUIET = 3.0  # seconds
 _SETTLE = 0.3
 _GIB = 1 << 30
+_COLD_GIB = 4
 _COLD = "cold.bin"
 _NICE = ["nice", "-n", "15"]  # the generator should take the server's CPU no more than the clients of a busy site would
 
 WORKS = {
     "quiet": Work("nothing else", "", "quiet"),
-    "cold": Work("RETR of a cold file of 4 GiB", "", "retr", 1, 1, f"/{_COLD}", 4 * _GIB, is_rehearsed=False),
+    "cold": Work("RETR of a cold file", "", "retr", 1, 1, f"/{_COLD}", is_rehearsed=False),
     "list100k": Work("LIST 100 000 entries", "", "list", 1, 4, "/dir100k", 100_000),
     "mlsd100k": Work("MLSD 100 000 entries", "", "mlsd", 1, 4, "/dir100k", 100_000),
     "tls20": Work("TLS: RETR 10 MiB, 20 clients", "", "retr", 20, 8, "/10m.bin", 10 << 20, tls=True),
@@ -42,11 +45,17 @@ WORKS = {
 }
 
 
-def _quick(work: Work) -> Work:
-    """A cold GiB, and everything else once."""
-    if work.path == f"/{_COLD}":
-        return replace(work, title="RETR of a cold file of 1 GiB", expect=_GIB)
-    return replace(work, count=1)
+def _works(options: argparse.Namespace) -> dict[str, Work]:
+    """Those that are asked for; everything once and a cold GiB where it has to be quick."""
+    gib = options.cold or (1 if options.quick else _COLD_GIB)
+    found = {}
+    for name in options.work:
+        work = WORKS[name]
+        if work.path == f"/{_COLD}":
+            found[name] = replace(work, title=f"RETR of a cold file of {gib} GiB", expect=gib * _GIB)
+        else:
+            found[name] = replace(work, count=1) if options.quick else work
+    return found
 
 
 def _measure(work: Work, name: str, place: Place) -> Figures:
@@ -101,8 +110,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()) / "twistftp-compare", help="what --setup was given (%(default)s)")
     parser.add_argument("--only", type=names_of(SERVERS), default=list(SERVERS), metavar="NAMES", help=f"of {','.join(SERVERS)}")
     parser.add_argument("--work", type=names_of(WORKS), default=list(WORKS), metavar="NAMES", help=f"of {','.join(WORKS)}")
+    parser.add_argument("--cold", type=positive, metavar="GIB", help=f"size of the cold file, which is kept ({_COLD_GIB})")
     parser.add_argument("--quick", action="store_true", help="once each, and a cold file of 1 GiB")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here as well, for compare.py --from-json")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here as well, for --from-json")
+    parser.add_argument("--from-json", type=Path, metavar="FILE", help="measure nothing; tables and plots of a run whose --json this was")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw each table as an SVG in this directory")
     return parser.parse_args()
 
@@ -110,10 +121,13 @@ def _options() -> argparse.Namespace:
 def main() -> None:
     """Every work with every server in turn, then the tables."""
     options = _options()
+    if options.from_json:
+        tell_again(options)
+        return
     place = Place(options.dir.resolve())
     if not place.is_ready:
         sys.exit(f"{place.directory} is not ready: run compare.py --setup {place.directory} first")
-    works = {name: _quick(WORKS[name]) if options.quick else WORKS[name] for name in options.work}
+    works = _works(options)
     _prepare(place, list(works.values()))
     results: Results = {name: {} for name in works}
     for key, work in works.items():

@@ -6,9 +6,11 @@ Not here: measuring (``compare``), the form of a table (``table``), drawing (``p
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -118,6 +120,14 @@ class Run:
         shown = [Row(self.titles[work][0], values) for work, values in rows.items()]
         unit = measure.unit.format(self.titles[next(iter(rows))][1])
         bars(path, measure.title, unit, self.servers, shown, measure.text)
+
+
+def tell_again(options: argparse.Namespace) -> None:
+    """What a run has found whose ``--json`` is given now as ``--from-json``; the process ends if it is none."""
+    try:
+        Run.load(options.from_json).tell(options.json, options.plots)
+    except (OSError, ValueError) as error:
+        sys.exit(str(error))
 
 
 def _values(measured: str, row: dict[str, Figures | str]) -> Figures:

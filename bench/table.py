@@ -60,6 +60,7 @@ MEASURES = {
     "others": Measure("Another client’s NOOP meanwhile, 99th percentile (less is better)", "each", min, _time, 20e-3),
     "worst": Measure("Another client’s NOOP meanwhile, the slowest (less is better)", "each", min, _time, 20e-3),
     "beside": Measure("The same of an idle server beside it, 99th percentile: what the machine does to it", "each", None, _time),
+    "footprint": Measure("Memory of a server that has just started (less is better)", "MiB", min, _short),
     "memory": Measure("Memory of an idle session (less is better)", "KiB per {}", min, _short),
 }
 
