@@ -81,6 +81,14 @@ class TurnsTests(SynchronousTestCase):
         self.assertEqual([["a"], ["b"], ["c"], ["b"], ["c"]], found)
         self.assertEqual([], self.reactor.calls)
 
+    def test_fault(self):
+        """When one fails the others' turn comes all the same."""
+        for name in "abc":
+            Sending(self, name, cost=SPAN / 2 if name == "b" else SPAN).ask()
+        self.turns._waiting[0].go = lambda: 1 / 0
+        self.assertRaises(ZeroDivisionError, self.turn)
+        self.assertEqual([*"c"], self.turn())
+
     def test_after_a_pause(self):
         """When nobody has sent anything for some time one goes at once."""
         Sending(self, "a").ask()

@@ -49,6 +49,13 @@ class DirectIO(tcp.Connection):
     _hook: Hook | None = None
     _turns: Turns | None = None
 
+    @property
+    def turns(self) -> Turns:
+        """How a turn of its reactor is shared."""
+        if self._turns is None:
+            self._turns = turns_of(self.reactor)
+        return self._turns
+
     def write(self, data: bytes) -> None:
         """Send ``data``; what the kernel does not take now waits in the reactor's buffer, in order."""
         rest = self._hand_over(data, 0)
@@ -126,9 +133,7 @@ class DirectIO(tcp.Connection):
             if result is not None or self._hook is None or self.dataBuffer or self._tempDataLen:
                 return result
             self.startWriting()  # the buffer's end stopped it, and the hook may find the socket full
-        if self._turns is None:
-            self._turns = turns_of(self.reactor)
-        if self._turns.may_go(self):
+        if self.turns.may_go(self):
             return self._call_hook()
         self.stopWriting()
         return None

@@ -1,10 +1,10 @@
 """
-Shares a turn of the reactor among the connections that have octets to send, so that a client's command never waits for all of them.
+Shares a turn of the reactor among the connections that have much to do, so that a client's command never waits for all of them.
 
-Not here: how much one connection sends at a time (``sending``), and how it is told that its socket takes octets (``directio``).
+Not here: how much one connection sends at a time (``sending``), how it is told that its socket takes octets (``directio``), handshakes (``secure``).
 
-To encrypt and send 256 KiB takes a third of a millisecond. When twenty sockets are writable, the reactor would do that twenty times before it looks
-whether anybody has said something; two hundred downloads would make every command wait for 60 ms.
+To encrypt and send 256 KiB takes a third of a millisecond, to shake hands for TLS nearly one. When twenty sockets are ready, the reactor would do
+that twenty times before it looks whether anybody has said something; two hundred downloads would make every command wait for 60 ms.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from weakref import WeakKeyDictionary
 __all__ = ["SPAN", "Turns", "turns_of"]
 
 SPAN = 0.002
-"""Seconds of a turn after which those that have octets to send wait for the next one."""
+"""Seconds of a turn after which those that have much to do wait for the next one."""
 
 
-class Sending(Protocol):
+class Working(Protocol):
     """What waits for a turn."""
 
     def go(self) -> None:
-        """Send for a while, if there is still something to send."""
+        """Work for a while, if there is still something to do."""
 
 
 class Turns:
@@ -42,11 +42,11 @@ class Turns:
 
     def __init__(self, reactor: Any, seconds: Callable[[], float] = perf_counter) -> None:
         self._reactor, self._seconds = reactor, seconds
-        self._waiting: deque[Sending] = deque()
+        self._waiting: deque[Working] = deque()
         self._until = 0.0
 
-    def may_go(self, sending: Sending) -> bool:
-        """Whether it may send now; if not, its ``go`` is called later."""
+    def may_go(self, working: Working) -> bool:
+        """Whether it may work now; if not, its ``go`` is called later."""
         if not self._waiting:
             now = self._seconds()
             if now < self._until:
@@ -55,17 +55,19 @@ class Turns:
                 self._until = now + SPAN
                 return True
             self._reactor.callLater(0, self._run)
-        self._waiting.append(sending)
+        self._waiting.append(working)
         return False
 
     def _run(self) -> None:
         """A turn begins with those that wait."""
         waiting, seconds = self._waiting, self._seconds
         self._until = until = seconds() + SPAN
-        while waiting and seconds() < until:
-            waiting.popleft().go()
-        if waiting:
-            self._reactor.callLater(0, self._run)
+        try:
+            while waiting and seconds() < until:
+                waiting.popleft().go()
+        finally:  # a fault of one is no fault of the others
+            if waiting:
+                self._reactor.callLater(0, self._run)
 
 
 _TURNS: WeakKeyDictionary[Any, Turns] = WeakKeyDictionary()  # by reactor: it is the reactor's time that is shared
