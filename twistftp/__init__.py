@@ -16,6 +16,7 @@ The map of the package, bottom first; a module imports only from the rows above 
 ``monitoring`` and its kin      access logs, Prometheus metrics, the local control socket
 ``configuration``, ``service``  TOML and options to settings; the ``twistd ftpsite`` command
 ``cli``                         the ``twistftp`` command
+``testing``                     a server for other people's test suites, which can be broken on purpose
 ==============================  ===============================================================
 
 Importing this package installs no reactor: the public names below are loaded when first used.

@@ -174,7 +174,8 @@ class _Source:
             raise  # a fault of ours, not of the file
         if not whole.site:
             raise ConfigurationError(f"{self.path}: has no [[site]], so there is nothing to serve")
-        return ServerSettings(whole.site, whole.firewall_support, whole.server.grace, whole.server.control_socket, whole.metrics)
+        server = whole.server
+        return ServerSettings(whole.site, whole.firewall_support, server.grace, server.control_socket, whole.metrics, server.listing_cache)
 
     def checked(self, number: int, site: SiteSettings, place: Place) -> SiteSettings:
         """The site with its root as an absolute path, after all that must hold on this machine was found to hold."""

@@ -92,8 +92,8 @@ class ServerPI(Introducible):
             session.transfer.abort(Cause.CLIENT_GONE)
         if self._running is not None:
             self._running.cancel()
-        session.log_out()
         tls_lost(session)
+        session.log_out()
         self.site.deadlines.forget(self)
         self.site.disconnected(self)
 
