@@ -37,8 +37,8 @@ _NICE = ["nice", "-n", "15"]  # the generator should take the server's CPU no mo
 WORKS = {
     "quiet": Work("nothing else", "", "quiet"),
     "cold": Work("RETR of a cold file", "", "retr", 1, 1, f"/{_COLD}", is_rehearsed=False),
-    "list100k": Work("LIST 100 000 entries", "", "list", 1, 4, "/dir100k", 100_000),
-    "mlsd100k": Work("MLSD 100 000 entries", "", "mlsd", 1, 4, "/dir100k", 100_000),
+    "list100k": Work("LIST 100 000 entries", "", "list", 1, 4, "/dir100k", 100_000, anew=True),
+    "mlsd100k": Work("MLSD 100 000 entries", "", "mlsd", 1, 4, "/dir100k", 100_000, anew=True),
     "tls20": Work("TLS: RETR 10 MiB, 20 clients", "", "retr", 20, 8, "/10m.bin", 10 << 20, tls=True),
     "stor": Work("STOR 1 GiB", "", "stor", 1, 2, f"/{UPLOADS}", _GIB, is_rehearsed=False),
     "hash": Work("HASH 1 GiB", "", "hash", 1, 2, "/1g.bin"),

@@ -138,7 +138,7 @@ def _tls_sessions(place: Place, name: str, count: int, findings: Findings) -> No
 
 def _entries(place: Place, name: str, counts: list[int], findings: Findings) -> None:
     """A listing of nothing is taken off: it is the same for all, and of a small directory the greater part."""
-    with Server(name, place, Service()) as server:
+    with Server(name, place, Service(anew=True)) as server:
         empty = Cost()
         for count in (0, *counts):
             make_directory(place.root / f"entries{count}", count)

@@ -41,6 +41,7 @@ class Service(NamedTuple):
 
     tls: bool = False
     writing: bool = False
+    anew: bool = False  # listings, even if nothing has changed
 
 
 Command = Callable[[Place, int, Service], list[str]]
@@ -68,6 +69,10 @@ def twistftp_command(place: Place, port: int, service: Service) -> list[str]:
         command += ["--certificate", str(place.certificate), "--private-key", str(place.private_key)]
     if service.writing:
         command += ["--users", str(place.users)]
+    if service.anew:
+        configuration = place.directory / "anew.toml"
+        configuration.write_text("[server]\nlisting_cache = 0\n[[site]]\n")
+        command += ["--config", str(configuration)]
     return command
 
 

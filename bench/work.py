@@ -38,11 +38,12 @@ class Work:
     tls: bool = False
     is_rehearsed: bool = True
     sessions: int = 1  # of each client
+    anew: bool = False  # a listing that is not to come from the server's memory
 
     @property
     def service(self) -> Service:
         """What a server has to be set up for."""
-        return Service(tls=self.tls, writing=self.kind == "stor")
+        return Service(tls=self.tls, writing=self.kind == "stor", anew=self.anew)
 
     def lacking(self, name: str) -> str | None:
         """What the server ``name`` does not have of what this asks for."""
