@@ -28,7 +28,7 @@ MAY_IMPORT = {
 # The outer shell, bottom first: each may import the layers above, itself, and what stands before it here.
 SHELL = (
     *("privileges", "places", "roots", "dynamic", "binding", "structuring", "configuration", "options"),
-    *("logfile", "accesslog", "reporting", "control", "metrics", "monitoring"),
+    *("logfile", "capsules", "accesslog", "reporting", "control", "metrics", "monitoring"),
     *("site_service", "service", "testing", "cli", "__main__"),
 )
 

@@ -92,6 +92,8 @@ def makeService(options: Options) -> Server:
             above["uid"], above["gid"] = None, None if user else above.get("gid")
     if options.settings.metrics.endpoint:
         from twistftp import metrics  # noqa: F401 (as the realm)
+    if any(site.logging.capture for site in options.settings.sites):
+        from twistftp.capsules import control  # noqa: F401 (as the realm)
     for site in options.settings.sites:
         checkers(site.authentication.strcred)
         make_tls(site)

@@ -207,12 +207,13 @@ class Messages:
 class Logging:
     """
     ``[site.logging]``: ``commands`` whether each command, too, is written to the log (secrets masked); ``file`` the access log
-    (``""`` = none), ``format`` its format.
+    (``""`` = none), ``format`` its format. ``capture`` is the directory where a capsule of each session goes (``""`` = none).
     """
 
     commands: bool = False
     file: str = ""
     format: str = field(default="w3c", validator=_one_of("w3c", "json", "xferlog"))
+    capture: str = ""
 
 
 @frozen
