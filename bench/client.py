@@ -41,7 +41,7 @@ def tls_context() -> ssl.SSLContext:
 def _close(connection: socket.socket) -> None:
     """With close_notify, as RFC 4217 §12.4 asks; what the server makes of it then is its own affair."""
     try:
-        if isinstance(connection, ssl.SSLSocket):
+        if isinstance(connection, ssl.SSLSocket) and connection.fileno() >= 0:
             connection.unwrap()
     except OSError:
         pass  # it has closed already, or sent no close_notify of its own
@@ -51,10 +51,11 @@ def _close(connection: socket.socket) -> None:
 def _drain(data: socket.socket, *, look: bool) -> tuple[int, int]:
     """Read to the end: the octets, and the lines among them if we are to ``look``."""
     flags = 0 if look or isinstance(data, ssl.SSLSocket) else _DROP
+    sink = bytearray(_PIECE) if look else _SINK
     octets = lines = 0
-    while got := data.recv_into(_SINK, _PIECE, flags):
+    while got := data.recv_into(sink, _PIECE, flags):
         octets += got
-        lines += _SINK.count(b"\n", 0, got) if look else 0
+        lines += sink.count(b"\n", 0, got) if look else 0
     return octets, lines
 
 
@@ -66,11 +67,12 @@ def _pour(data: socket.socket, octets: int) -> None:
 class Session:
     """One control connection; with TLS if there is a ``context`` for it."""
 
-    def __init__(self, port: int, context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, port: int, context: ssl.SSLContext | None = None, source: str = "") -> None:
         self.transfers = self.resumed = 0  # data connections, and how many of them resumed the TLS session of the control connection
         self.cipher = ""  # with the version of TLS
         self._context = context
-        self._control = socket.create_connection((_HOST, port), _PATIENCE)
+        self._control = socket.create_connection((_HOST, port), _PATIENCE, (source, 0))
+        self._source = source
         self._control.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._replies = self._control.makefile("rb")
         self._expect("greeting", b"220")
@@ -80,6 +82,11 @@ class Session:
             self._control = protected = context.wrap_socket(self._control)
             self._replies = self._control.makefile("rb")
             self.cipher = f"{protected.version()} {(protected.cipher() or ['?'])[0]}"
+
+    @property
+    def control(self) -> socket.socket:
+        """The control connection, for those who do not keep to the protocol."""
+        return self._control
 
     def _expect(self, what: str, *starts: bytes) -> bytes:
         """The next reply, which must start in one of these ways. Lines of a reply before its last are skipped."""
@@ -118,7 +125,7 @@ class Session:
 
     def retrieve(self, command: str, *, look: bool = False) -> tuple[int, int]:
         """PASV and a transfer; gives the octets, and the lines among them if we are to ``look``."""
-        data = self._open_data(command)
+        data = self.open_data(command)
         try:
             found = _drain(data, look=look)
         finally:
@@ -129,20 +136,34 @@ class Session:
     def store(self, path: str, octets: int) -> None:
         """PASV and an upload."""
         command = f"STOR {path}"
-        data = self._open_data(command)
+        data = self.open_data(command)
         try:
             _pour(data, octets)
         finally:
             _close(data)
         self._expect(command, b"226", b"250")
 
-    def _open_data(self, command: str) -> socket.socket:
-        """The data connection of a command that has been answered with 150; with TLS it resumes the session, as the usual clients do."""
-        passive = _PASV_PORT.search(self.command("PASV", b"227"))
-        if not passive:
+    def abort(self, path: str, octets: int) -> None:
+        """Begin to fetch a file that is long enough not to have ended, and give up after ``octets``."""
+        data = self.open_data(f"RETR {path}")
+        try:
+            while octets > 0:
+                octets -= data.recv_into(_SINK, min(octets, _PIECE)) or octets
+            self.command("ABOR", b"426")
+            self._expect("ABOR", b"226")
+        finally:
+            data.close()
+
+    def passive(self) -> int:
+        """The port that PASV gives."""
+        found = _PASV_PORT.search(self.command("PASV", b"227"))
+        if not found:
             raise Failed("PASV: a reply without a port")
-        # The address in the reply is not looked at: we talk to loopback only.
-        data = socket.create_connection((_HOST, int(passive[1]) * 256 + int(passive[2])), _PATIENCE)
+        return int(found[1]) * 256 + int(found[2])  # the address in the reply is not looked at: we talk to loopback only
+
+    def open_data(self, command: str) -> socket.socket:
+        """The data connection of a command that has been answered with 150; with TLS it resumes the session, as the usual clients do."""
+        data = socket.create_connection((_HOST, self.passive()), _PATIENCE, (self._source, 0))
         try:
             self.command(command, b"150", b"125")
             if isinstance(self._control, ssl.SSLSocket) and self._context:

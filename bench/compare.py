@@ -2,7 +2,8 @@
 Compares twistftp with vsftpd, pyftpdlib and Twisted's stock FTP server on the same work, and prints the README's table of figures.
 
     python bench/compare.py --setup DIR                    once: the peers, a certificate, a tree to serve (1.2 GB)
-    python bench/compare.py --dir DIR [--only twistftp,vsftpd] [--work login,noop] [--repeat 3] [--quick]
+    python bench/compare.py --dir DIR [--only twistftp,vsftpd] [--work login,noop] [--repeat 3] [--quick] [--json FILE] [--plots DIR]
+    python bench/compare.py --from-json FILE --plots DIR   draws a run again
 
 Not here: how a server is started and ended (``servers``), counted (``accounting``) and asked (``load``); any figure of a run.
 Progress goes to standard error and the tables to standard output. README.md beside this file says how to read them.
@@ -11,10 +12,6 @@ Progress goes to standard error and the tables to standard output. README.md bes
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-import select
 import signal
 import statistics
 import subprocess
@@ -23,50 +20,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from place import UPLOADS, Place, set_up
-from servers import SERVERS, Server, Service, Unavailable
-from table import MEASURES, Figures, NotOffered, Results, table
+from report import Run, machine, tell_again
+from servers import SERVERS, Server, Unavailable
+from table import MEASURES, Figures, NotOffered, Results
+from work import Load, Work, WorkFailed
 
-_LOAD = Path(__file__).resolve().with_name("load.py")
-_ROUND_LIMIT = 180.0  # seconds
 _SETTLE = 0.3  # seconds until what ended sessions and starting leave behind is done
 _GB = 1e9
-
-
-class WorkFailed(Exception):
-    """A round came to nothing; the text says why."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """Something to ask of a server: ``clients`` at once, each ``count`` times."""
-
-    title: str
-    unit: str
-    kind: str
-    clients: int = 1
-    count: int = 1
-    path: str = "/"
-    expect: int = 0
-    tls: bool = False
-
-    @property
-    def service(self) -> Service:
-        """What a server has to be set up for."""
-        return Service(tls=self.tls, writing=self.kind == "stor")
-
-    def lacking(self, name: str) -> str | None:
-        """What the server ``name`` does not have of what this asks for."""
-        wanted = ["TLS"] if self.tls else []
-        return next((thing for thing in [*wanted, self.kind.upper()] if thing in SERVERS[name].lacks), None)
-
-    def divided(self, by: int) -> Work:
-        """The same with fewer operations; fewer clients where each has one only."""
-        return replace(self, count=max(1, self.count // by)) if self.count > 1 else replace(self, clients=max(1, self.clients // by))
 
 
 WORKS = {
@@ -80,9 +44,11 @@ WORKS = {
     "small50": Work("PASV + RETR 1 KiB, 50 clients", "file", "retr", 50, 40, "/1k.bin", 1 << 10),
     "big": Work("RETR 1 GiB, 1 client", "GB", "retr", 1, 1, "/1g.bin", 1 << 30),
     "big20": Work("RETR 10 MiB, 20 clients", "GB", "retr", 20, 10, "/10m.bin", 10 << 20),
-    "list1k": Work("LIST 1 000 entries", "listing", "list", 1, 30, "/dir1k", 1000),
-    "list20k": Work("LIST 20 000 entries", "listing", "list", 1, 3, "/dir20k", 20000),
-    "mlsd1k": Work("MLSD 1 000 entries", "listing", "mlsd", 1, 30, "/dir1k", 1000),
+    "list1k": Work("LIST 1 000 entries", "listing", "list", 1, 30, "/dir1k", 1000, anew=True),
+    "list20k": Work("LIST 20 000 entries", "listing", "list", 1, 3, "/dir20k", 20000, anew=True),
+    "mlsd1k": Work("MLSD 1 000 entries", "listing", "mlsd", 1, 30, "/dir1k", 1000, anew=True),
+    "again1k": Work("LIST 1 000 entries, unchanged", "listing", "list", 1, 100, "/dir1k", 1000),
+    "again20k": Work("LIST 20 000 entries, unchanged", "listing", "list", 1, 10, "/dir20k", 20000),
     "stor": Work("STOR 1 GiB, 1 client", "GB", "stor", 1, 1, f"/{UPLOADS}", 1 << 30),
     "stor20": Work("STOR 10 MiB, 20 clients", "GB", "stor", 20, 5, f"/{UPLOADS}", 10 << 20),
     "tlslogin": Work("TLS: log in and out, 20 clients", "session", "login", 20, 20, tls=True),
@@ -95,53 +61,12 @@ WORKS = {
 # --- measuring -----------------------------------------------------------------------------------------------------------------------------------
 
 
-class Load:
-    """The process of the load generator, which ends with the block."""
-
-    def __init__(self, work: Work, server: Server) -> None:
-        user, password = server.login
-        words = [work.kind, "--port", server.port, "--clients", work.clients, "--count", work.count, "--path", work.path, "--expect", work.expect]
-        words += ["--user", user, "--password", password, *(["--tls"] if work.tls else [])]
-        self._command = [sys.executable, str(_LOAD), *map(str, words)]
-
-    def __enter__(self) -> Load:
-        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._to, self._from = self._process.stdin, self._process.stdout
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._to.close()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(5)
-        self._from.close()
-
-    def answer(self) -> dict[str, Any]:
-        """Its next line; it writes one at a time and waits for us then."""
-        if not select.select([self._from], [], [], _ROUND_LIMIT)[0]:
-            raise WorkFailed(f"no end within {_ROUND_LIMIT:.0f} s")
-        line = self._from.readline()
-        found: dict[str, Any] = json.loads(line) if line else {"failed": "the load generator ended"}
-        if "failed" in found:
-            raise WorkFailed(found["failed"])
-        return found
-
-    def round(self) -> dict[str, Any]:
-        """Play a round."""
-        self._to.write(b"go\n")
-        self._to.flush()
-        return self.answer()
-
-
 def _starts(make: Callable[[], Server], work: Work, rounds: int) -> list[Figures]:
     """One start more than asked for: the first may have to compile modules."""
     found = []
     for _ in range(rounds + 1):
         with make() as server:
-            found.append({"start": server.seconds_to_start, "cpu": server.cpu()})
+            found.append({"start": server.seconds_to_start, "cpu": server.cpu(), "footprint": server.memory_kib() / 1024})
     return found[1:]
 
 
@@ -216,7 +141,7 @@ def measure(work: Work, rounds: int, make: Callable[[], Server]) -> Figures | st
 # --- the command line ----------------------------------------------------------------------------------------------------------------------------
 
 
-def _names(known: dict[str, Any]) -> Callable[[str], list[str]]:
+def names_of(known: dict[str, Any]) -> Callable[[str], list[str]]:
     def names(text: str) -> list[str]:
         if unknown := [name for name in text.split(",") if name not in known]:
             raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: not one of {', '.join(known)}")
@@ -225,7 +150,7 @@ def _names(known: dict[str, Any]) -> Callable[[str], list[str]]:
     return names
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
     number = int(text)
     if not 1 <= number <= 100:
         raise argparse.ArgumentTypeError("from 1 to 100")
@@ -236,10 +161,13 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--setup", metavar="DIR", type=Path, help="install the peers and make the tree, then end")
     parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()) / "twistftp-compare", help="what --setup was given (%(default)s)")
-    parser.add_argument("--only", type=_names(SERVERS), default=list(SERVERS), metavar="NAMES", help=f"of {','.join(SERVERS)}")
-    parser.add_argument("--work", type=_names(WORKS), default=list(WORKS), metavar="NAMES", help=f"of {','.join(WORKS)}")
-    parser.add_argument("--repeat", type=_positive, default=3, metavar="N", help="rounds, of which the medians are shown (3)")
+    parser.add_argument("--only", type=names_of(SERVERS), default=list(SERVERS), metavar="NAMES", help=f"of {','.join(SERVERS)}")
+    parser.add_argument("--work", type=names_of(WORKS), default=list(WORKS), metavar="NAMES", help=f"of {','.join(WORKS)}")
+    parser.add_argument("--repeat", type=positive, default=3, metavar="N", help="rounds, of which the medians are shown (3)")
     parser.add_argument("--quick", action="store_true", help="divide the counts by 20: to see that all works, not to quote")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here as well, for --from-json")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw each table as an SVG in this directory")
+    parser.add_argument("--from-json", type=Path, metavar="FILE", help="measure nothing; tables and plots of a run whose --json this was")
     parser.add_argument("--proc", action="store_true", help="read /proc even where a cgroup could be made")
     return parser.parse_args()
 
@@ -252,20 +180,17 @@ def _said(outcome: Figures | str) -> str:
     return ", ".join(f"{measured} {MEASURES[measured].text(value)}" for measured, value in outcome.items())
 
 
-def _conditions(methods: set[str], greetings: dict[str, str], ciphers: dict[str, str], options: argparse.Namespace) -> list[str]:
+def _conditions(methods: set[str], greetings: dict[str, str], ciphers: dict[str, str], options: argparse.Namespace) -> str:
     """Under which the figures came about."""
-    cpu = Path("/proc/cpuinfo").read_text() if os.path.exists("/proc/cpuinfo") else ""
-    model = next((line.partition(":")[2].strip() for line in cpu.splitlines() if line.startswith("model name")), platform.machine())
     facts = [
-        f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} × {model}, Linux {platform.release()}, Python {platform.python_version()}",
-        f"load average {os.getloadavg()[0]:.1f}",
+        machine(),
         f"medians of {options.repeat}{', counts divided by 20' if options.quick else ''}",
         f"CPU by {' and '.join(sorted(methods))}",
         "greetings: " + ", ".join(f"{name} “{greeting}”" for name, greeting in greetings.items()),
     ]
     if ciphers:
         facts.append("TLS: " + ", ".join(f"{name} {cipher}" for name, cipher in ciphers.items()))
-    return ["; ".join(facts) + ".", ""]
+    return "; ".join(facts) + "."
 
 
 def main() -> None:
@@ -273,6 +198,9 @@ def main() -> None:
     options = _options()
     if options.setup:
         set_up(Place(options.setup.resolve()))
+        return
+    if options.from_json:
+        tell_again(options)
         return
     place = Place(options.dir.resolve())
     if not place.is_ready:
@@ -299,17 +227,7 @@ def main() -> None:
                 ciphers |= {name: made[-1].cipher} if made[-1].cipher else {}
             print(f"{work_name:9} {name:10} {_said(outcome)}", file=sys.stderr, flush=True)
     titles = {name: (WORKS[name].title, WORKS[name].unit) for name in options.work}
-    print("\n".join(_conditions(methods, greetings, ciphers, options)))
-    for line in (line for measured in MEASURES for line in table(measured, options.only, titles, results)):
-        print(line)
-    failures = [
-        f"- {WORKS[work].title}, {name}: {outcome}"
-        for work, row in results.items()
-        for name, outcome in row.items()
-        if isinstance(outcome, str) and not isinstance(outcome, NotOffered)
-    ]
-    if failures:
-        print("\n".join(["FAILED:", "", *failures]))
+    Run(_conditions(methods, greetings, ciphers, options), options.only, titles, results).tell(options.json, options.plots)
 
 
 if __name__ == "__main__":

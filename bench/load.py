@@ -49,6 +49,11 @@ class Client:
         session.login(self.options.user, self.options.password)
         return session
 
+    def ask_all(self) -> None:
+        """One operation of ``hold``: NOOP in each session, one after the other."""
+        for session in self.sessions:
+            session.command("NOOP", b"200")
+
     def log_in_and_out(self) -> None:
         """One operation of ``login``."""
         self.open().quit()
@@ -66,6 +71,10 @@ class Client:
             raise Failed(f"RETR: {octets} octets instead of {self.options.expect}")
         self.octets += octets
 
+    def hash(self) -> None:
+        """One operation of ``hash``."""
+        self.sessions[0].command(f"HASH {self.options.path}", b"213")
+
     def upload(self) -> None:
         """One operation of ``stor``; each makes a file of its own, whose size ``compare`` looks at."""
         self.sessions[0].store(f"{self.options.path}/{self.number}-{self.stored}", self.options.expect)
@@ -75,10 +84,12 @@ class Client:
     def rehearse(self) -> None:
         """Once before what is measured: fills the caches of both sides, and looks whether a listing is complete."""
         kind = self.options.kind
-        if kind in {"list", "mlsd"}:
+        if kind in {"list", "mlsd"} and not self.options.unrehearsed:
             _, lines = self.sessions[0].retrieve(f"{kind.upper()} {self.options.path}", look=True)
             if lines < self.options.expect:
                 raise Failed(f"{kind.upper()}: {lines} lines instead of {self.options.expect}")
+        elif self.options.unrehearsed:
+            pass
         elif kind == "idle":
             self.log_in_and_out()
         elif kind == "pipe":
@@ -117,7 +128,12 @@ OPERATIONS: dict[str, Callable[[Client], object]] = {
     "list": Client.transfer,
     "mlsd": Client.transfer,
     "stor": Client.upload,
+    "hash": Client.hash,
+    "hold": Client.ask_all,
 }
+
+
+TRANSFERS = {"retr", "list", "mlsd", "stor"}
 
 
 def play_round(clients: list[Client]) -> dict[str, object]:
@@ -159,8 +175,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--clients", type=int, default=1)
     parser.add_argument("--count", type=int, default=1, help="operations of each client")
+    parser.add_argument("--sessions", type=int, default=1, help="of each client, all open at once")
     parser.add_argument("--path", default="/")
     parser.add_argument("--expect", type=int, default=0, help="size of the file, or the least number of lines")
+    parser.add_argument("--unrehearsed", action="store_true", help="do nothing once before: what is measured should find the caches cold")
     parser.add_argument("--user", default="anonymous")
     parser.add_argument("--password", default="bench@example.org")
     parser.add_argument("--tls", action="store_true", help="AUTH TLS, and PROT P for transfers")
@@ -172,8 +190,10 @@ def main() -> None:
     clients = [Client(options, number, context) for number in range(options.clients)]
     try:
         for client in clients:
-            if options.kind not in {"login", "idle"}:
-                client.open().prepare_transfers()
+            for _ in range(options.sessions if options.kind not in {"login", "idle"} else 0):
+                client.open()
+            if options.kind in TRANSFERS:
+                client.sessions[0].prepare_transfers()
         clients[0].rehearse()
     except (Failed, OSError) as error:
         _say({"failed": str(error) or type(error).__name__})

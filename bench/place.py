@@ -33,6 +33,7 @@ class Place:
     """The directory that ``--setup`` fills; logs and configuration files go there too."""
 
     directory: Path
+    lasts: bool = True  # whether what is put there is found by later runs
 
     @property
     def root(self) -> Path:
@@ -81,14 +82,16 @@ class Place:
 
 def environment(place: Place, *, ours: bool) -> dict[str, str]:
     """
-    For a child process. Compiled modules are kept for all, beside the tree.
+    For a child process. Compiled modules are kept for all, beside the tree; in a directory that does not last they would be compiled in every run.
 
-    :param ours: whether it is twistftp: only that sees the checkout, and only if it is not installed
+    :param ours: whether it is twistftp: only that sees PYTHONPATH, and the checkout if it is found nowhere else
     """
-    inherited = {key: value for key, value in os.environ.items() if key not in {"PYTHONDONTWRITEBYTECODE", "PYTHONPATH"}}
-    inherited["PYTHONPYCACHEPREFIX"] = str(place.directory / "pycache")
+    unwanted = ({"PYTHONDONTWRITEBYTECODE"} if place.lasts else set()) | (set() if ours else {"PYTHONPATH"})
+    inherited = {key: value for key, value in os.environ.items() if key not in unwanted}
+    if place.lasts:
+        inherited["PYTHONPYCACHEPREFIX"] = str(place.directory / "pycache")
     if ours and not importlib.util.find_spec("twistftp"):
-        inherited["PYTHONPATH"] = str(_CHECKOUT)
+        inherited["PYTHONPATH"] = os.pathsep.join([str(_CHECKOUT), *filter(None, [inherited.get("PYTHONPATH")])])
     return inherited
 
 
@@ -102,8 +105,8 @@ def set_up(place: Place) -> None:
     place.root.mkdir(parents=True, exist_ok=True)
     place.directory.chmod(0o755)  # vsftpd goes through it as its user "ftp"
     _make_tree(place.root)
-    _make_certificate(place)
-    _make_users_file(place)
+    make_certificate(place)
+    make_users_file(place)
     if not place.python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(place.directory / "peers")], check=True)
     # The same Twisted and the same TLS library on both sides, or the comparison would be one of their releases.
@@ -121,7 +124,7 @@ def set_up_little(place: Place) -> None:
     small = place.root / "1k.bin"
     if not small.exists():
         small.write_bytes(random.Random(959).randbytes(_FILES["1k.bin"]))
-    _make_certificate(place)
+    make_certificate(place)
 
 
 def _as_here(distribution: str) -> str:
@@ -136,20 +139,35 @@ def _make_tree(root: Path) -> None:
     """Files of the same octets in every run, and directories of small files."""
     piece = random.Random(959).randbytes(1 << 20)
     for name, size in _FILES.items():
-        path = root / name
-        if path.exists() and path.stat().st_size == size:
-            continue
-        with path.open("wb") as file:
-            for at in range(0, size, len(piece)):
-                file.write(piece[: size - at])
+        make_file(root / name, size, piece)
     for name, count in _DIRECTORIES.items():
-        directory = root / name
-        directory.mkdir(exist_ok=True)
-        for number in range(len(os.listdir(directory)), count):
-            (directory / f"some-file-name-{number:06}.tar.gz").write_bytes(b"x" * (number % 777))
+        make_directory(root / name, count)
 
 
-def _make_certificate(place: Place) -> None:
+def make_file(path: Path, size: int, piece: bytes) -> None:
+    if path.exists() and path.stat().st_size == size:
+        return
+    with path.open("wb") as file:
+        for at in range(0, size, len(piece)):
+            file.write(piece[: size - at])
+
+
+def make_directory(directory: Path, count: int) -> None:
+    """Of small files; those that are there stay."""
+    directory.mkdir(exist_ok=True)
+    for number in range(len(os.listdir(directory)), count):
+        (directory / f"some-file-name-{number:06}.tar.gz").write_bytes(b"x" * (number % 777))
+
+
+def make_cold_file(path: Path, size: int) -> None:
+    """Real blocks on the disk, and none of them in the page cache: a sparse file would have neither."""
+    make_file(path, size, random.Random(959).randbytes(1 << 20))
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def make_certificate(place: Place) -> None:
     """With a P-256 key: what certificates have nowadays, and cheap for the generator to check."""
     if place.certificate.exists() and place.private_key.exists():
         return
@@ -180,7 +198,7 @@ def _make_certificate(place: Place) -> None:
     place.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
 
-def _make_users_file(place: Place) -> None:
+def make_users_file(place: Place) -> None:
     """By twistftp's own command."""
     if place.users.exists():
         return

@@ -7,6 +7,7 @@ Not here: what they need on the disk (``place``), what is asked of them (``compa
 from __future__ import annotations
 
 import os
+import random
 import resource
 import signal
 import socket
@@ -24,6 +25,8 @@ from place import PASSWORD, USER, Place, environment, vsftpd_program
 
 _HERE = Path(__file__).resolve().parent
 _HOST = "127.0.0.1"
+_PORTS = 10_000, 32_000
+_TRIES = 1000
 _START_LIMIT = 30.0
 _END_LIMIT = 10.0
 _ANONYMOUS = ("anonymous", "bench@example.org")
@@ -39,6 +42,7 @@ class Service(NamedTuple):
     tls: bool = False
     writing: bool = False
     workers: int = 1
+    anew: bool = False  # listings, even if nothing has changed
 
 
 Command = Callable[[Place, int, Service], list[str]]
@@ -56,7 +60,8 @@ class Program:
 # --- commands ------------------------------------------------------------------------------------------------------------------------------------
 
 
-def _twistftp(place: Place, port: int, service: Service) -> list[str]:
+def twistftp_command(place: Place, port: int, service: Service) -> list[str]:
+    """By ``twistd``, as a user would."""
     twistd = Path(sys.executable).parent / "twistd"
     if not twistd.exists():
         raise Unavailable(f"{twistd} does not exist: run compare.py with a Python that has Twisted")
@@ -67,6 +72,10 @@ def _twistftp(place: Place, port: int, service: Service) -> list[str]:
         command += ["--users", str(place.users)]
     if service.workers > 1:
         command += ["--workers", str(service.workers)]
+    if service.anew:
+        configuration = place.directory / "anew.toml"
+        configuration.write_text("[server]\nlisting_cache = 0\n[[site]]\n")
+        command += ["--config", str(configuration)]
     return command
 
 
@@ -111,29 +120,43 @@ def _peer(name: str) -> Command:
 
 
 SERVERS = {
-    "twistftp": Program(_twistftp),
-    "vsftpd": Program(_vsftpd, writer=_ANONYMOUS, lacks=frozenset({"MLSD"})),
-    "pyftpdlib": Program(_peer("pyftpdlib")),
-    "twisted": Program(_peer("twisted"), lacks=frozenset({"MLSD", "TLS"})),
+    "twistftp": Program(twistftp_command),
+    "vsftpd": Program(_vsftpd, writer=_ANONYMOUS, lacks=frozenset({"MLSD", "HASH"})),
+    "pyftpdlib": Program(_peer("pyftpdlib"), lacks=frozenset({"HASH"})),
+    "twisted": Program(_peer("twisted"), lacks=frozenset({"MLSD", "HASH", "TLS"})),
 }
 
 
 # --- running -------------------------------------------------------------------------------------------------------------------------------------
 
 
-def _free_port() -> int:
-    with socket.create_server((_HOST, 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+def free_ports(count: int = 1) -> int:
+    """The first of so many free ports in a row, below those that the system gives to clients: until it is used nobody takes it by chance."""
+    for _ in range(_TRIES):
+        first = random.randrange(*_PORTS)
+        try:
+            for port in range(first, first + count):
+                socket.create_server((_HOST, port)).close()
+        except OSError:
+            continue
+        return first
+    raise Unavailable(f"there are no {count} free ports in a row")
 
 
 class Server:
     """A running server: a context manager, which ends what it started however the block is left."""
 
-    def __init__(self, name: str, place: Place, service: Service, *, proc: bool = False) -> None:
-        program = SERVERS[name]
+    def __init__(
+        self, name: str, place: Place, service: Service, *, proc: bool = False, beside: bool = False, program: Program | None = None
+    ) -> None:
+        """
+        :param proc: whether to count by ``/proc``, whatever else there is.
+        :param beside: whether another one of this name may run meanwhile.
+        :param program: instead of the one of that name.
+        """
+        program = program or SERVERS[name]
         self.place = place
-        self.port = _free_port()
+        self.port = free_ports()
         self.login = program.writer if service.writing else _ANONYMOUS
         self.greeting = ""
         self.cipher = ""  # for its user to note what was negotiated
@@ -141,8 +164,8 @@ class Server:
         self._command = program.command(place, self.port, service)
         self._environment = environment(place, ours=name == "twistftp")
         self._directory = place.directory
-        self._log = place.directory / f"{name}.log"
-        self._name, self._proc = name, proc
+        self._name, self._proc = f"{name}-beside" if beside else name, proc
+        self._log = place.directory / f"{self._name}.log"
 
     def __enter__(self) -> Self:
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -216,6 +239,10 @@ class Server:
     def pid(self) -> int:
         """Its first process."""
         return self._process.pid
+
+    def pids(self) -> list[int]:
+        """The numbers of all its processes."""
+        return self.account.pids(self._process.pid)
 
     def cpu(self) -> float:
         """Seconds of CPU until now, of the whole tree of processes."""

@@ -13,7 +13,6 @@ OURS = "twistftp"
 FAILED = "FAILED"
 
 
-
 class NotOffered(str):
     """Says what a server does not have: shown in its cell, and no failure."""
 
@@ -35,6 +34,12 @@ def _time(seconds: float) -> str:
     return f"{seconds:.2f} s"
 
 
+def round_time(seconds: float) -> str:
+    """For an axis."""
+    factor, unit = next(((factor, unit) for limit, factor, unit in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms")) if seconds < limit * 0.999), (1.0, "s"))
+    return f"{seconds * factor:.3g} {unit}"
+
+
 @dataclass(frozen=True)
 class Measure:
     """A table: what it shows, in which unit, and which of several values is the best; None if none is better than another."""
@@ -43,6 +48,7 @@ class Measure:
     unit: str
     best: Callable[..., str] | None
     text: Callable[[float], str]
+    target: float | None = None  # ours; then a plot shows the values themselves
 
 
 MEASURES = {
@@ -51,6 +57,10 @@ MEASURES = {
     "p99": Measure("Latency of one operation, 99th percentile (less is better)", "each", min, _time),
     "start": Measure("Time to the first greeting (less is better)", "per {}", min, _time),
     "resumed": Measure("Data connections that resumed the TLS session", "of all", None, "{:.0%}".format),
+    "others": Measure("Another client’s NOOP meanwhile, 99th percentile (less is better)", "each", min, _time, 20e-3),
+    "worst": Measure("Another client’s NOOP meanwhile, the slowest (less is better)", "each", min, _time, 20e-3),
+    "beside": Measure("The same of an idle server beside it, 99th percentile: what the machine does to it", "each", None, _time),
+    "footprint": Measure("Memory of a server that has just started (less is better)", "MiB", min, _short),
     "memory": Measure("Memory of an idle session (less is better)", "KiB per {}", min, _short),
 }
 

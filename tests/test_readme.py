@@ -52,3 +52,9 @@ class ReadmeTests(SynchronousTestCase):
         """Every file that the README points to is there."""
         for target in re.findall(r"\]\((?!https?:|#)([^)]+)\)", README):
             self.assertTrue((Path(__file__).parent.parent / target).exists(), target)
+
+    def test_figures(self) -> None:
+        """Every plot that there is, is shown, and none that there is not."""
+        figures = Path(__file__).parent.parent / "docs" / "figures"
+        shown = set(re.findall(r"^!\[[^\]]*\]\(([^)]+)\)", (figures / "README.md").read_text("utf-8"), re.MULTILINE))
+        self.assertEqual({path.name for path in figures.glob("*.svg")}, shown)

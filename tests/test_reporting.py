@@ -43,6 +43,8 @@ class StatusTests(SynchronousTestCase):
         self.assertEqual(expected, {key: site[key] for key in expected})
         self.assertEqual(1024 + 32, site["octets"]["download"])
         self.assertEqual((12.5, False, "50000-50100", 0), (found["uptime"], found["is_draining"], found["pool"]["ports"], found["pool"]["leases"]))
+        self.assertEqual(len(d.clock.getDelayedCalls()), found["delayed_calls"])
+        self.assertGreater(found["delayed_calls"], 0)
         d.say("ABOR")
         self.assertEqual({"complete": 1, "aborted": 1}, status(observed, 0)["sites"][0]["transfers"]["download"])
 

@@ -122,6 +122,11 @@ class Monitoring:
             if service.site is not None:
                 yield service.site, where(service.settings, service.ports)
 
+    @property
+    def delayed_calls(self) -> int:
+        """What the reactor is to do later."""
+        return len(self._reactor.getDelayedCalls())
+
     def lost_lines(self) -> Iterator[tuple[str, int]]:
         """The lines that each site's access log could not write."""
         for site, (_, log) in self._logs.items():

@@ -29,6 +29,10 @@ class Source(Protocol):
     def is_draining(self) -> bool:
         """Whether the server shuts down."""
 
+    @property
+    def delayed_calls(self) -> int:
+        """What the reactor is to do later: few, however many sessions there are."""
+
     def sites(self) -> Iterable[tuple[FTPSite, str]]:
         """The sites that are served, and where."""
 
@@ -40,6 +44,7 @@ def status(source: Source, now: float) -> dict[str, Any]:
         "pid": os.getpid(),
         "uptime": round(now - source.started, 3),
         "is_draining": source.is_draining,
+        "delayed_calls": source.delayed_calls,
         "sites": [_site(site, where) for site, where in source.sites()],
         "pool": {"ports": str(source.pool.whole), **pool_numbers(source.pool)},
     }

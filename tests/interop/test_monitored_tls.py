@@ -24,6 +24,7 @@ class Source:
 
     started = 0.0
     is_draining = False
+    delayed_calls = 0
 
     def __init__(self, running: RunningSite) -> None:
         self._running, self.pool = running, running.site.pool

@@ -33,5 +33,9 @@ class Observed:
     def sites(self) -> Iterator[tuple[FTPSite, str]]:
         yield self.dialogue.site, "port 21 of all addresses"
 
+    @property
+    def delayed_calls(self) -> int:
+        return len(self.dialogue.clock.getDelayedCalls())
+
     def lost_lines(self) -> Iterator[tuple[str, int]]:
         yield self.dialogue.settings.name, 3

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.tls import TLS13, VERSIONS, Below, HalfCloseableUpper, Link, TLSClient, Upper, begin_on, client_context, site_tls
@@ -37,6 +38,75 @@ class SecureCase(SynchronousTestCase):
     def links(self, upper: Any = Upper) -> list[Link]:
         """One for each version, after the handshake."""
         return [self.link(version, upper=upper()).shake_hands() for version in VERSIONS]
+
+
+class Crowded(Below):
+    """Others use the reactor's turn up; ``waiting`` are those whose turn has not come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[Any] = []
+
+    @property
+    def turns(self) -> Any:
+        return self
+
+    def may_go(self, layer: Any) -> bool:
+        self.waiting.append(layer)
+        return False
+
+    def turn(self) -> None:
+        waiting, self.waiting = self.waiting, []
+        for layer in waiting:
+            layer.go()
+
+
+class TurnTests(SecureCase):
+    """Handshakes when many clients begin at once."""
+
+    def crowded(self, version: Any = None) -> tuple[Link, Crowded]:
+        below = Crowded()
+        link = self.link(version, below=below)
+        link.push(link.client.begin())
+        return link, below
+
+    def test_waiting(self) -> None:
+        """Each step waits for its turn, and what comes meanwhile waits behind it; afterwards nothing waits any more."""
+        for version in VERSIONS:
+            below = Crowded()
+            link = self.link(version, below=below, cut=100)
+            link.push(link.client.begin())
+            for _ in range(3):
+                self.assertEqual(b"", below.sent)
+                self.assertLessEqual(len(below.waiting), 1)
+                below.turn()
+                link.flow()
+            self.assertTrue(link.client.is_secure and link.secure.is_secure)
+            link.say(b"at once")
+            self.assertEqual((b"at once", []), (link.upper.octets, below.waiting))
+
+    def test_end_behind_it(self) -> None:
+        """An upload whose octets and FIN come while the end of the handshake waits is whole."""
+        link, below = self.crowded(TLS13)
+        below.turn()
+        link.pull()
+        link.push(link.client.output() + link.client.say(b"all of it") + link.client.end())
+        self.assertFalse(link.secure.is_secure)
+        link.secure.readConnectionLost()
+        self.assertEqual((True, b"all of it", False), (link.secure.is_secure, link.upper.octets, link.secure.is_truncated))
+        below.turn()
+        self.assertEqual(b"all of it", link.upper.octets)
+
+    def test_gone(self) -> None:
+        """A client that has gone, or was given up, before its turn came: nothing is done for it."""
+        link, below = self.crowded()
+        link.secure.connectionLost(Failure(ConnectionDone()))
+        below.turn()
+        self.assertEqual((b"", ["the client went away during it"]), (below.sent, link.failed))
+        link, below = self.crowded()
+        link.secure.fail("too slow")
+        below.turn()
+        self.assertEqual((b"", ["too slow"]), (below.sent, link.failed))
 
 
 class HandshakeTests(SecureCase):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
-from heapq import merge
 from itertools import islice
 from time import perf_counter
 from typing import Any
@@ -24,6 +23,7 @@ from twistftp.storage.holding import Held, InThread, in_thread
 from twistftp.storage.interfaces import ILongListing
 from twistftp.storage.links import Links
 from twistftp.storage.listing_cache import SHARED, ListingCache, Piece, Recording
+from twistftp.storage.merging import merged
 from twistftp.storage.placing import RESERVED
 from twistftp.storage.rendering import Renderer
 from twistftp.wire.entries import Entry
@@ -33,7 +33,7 @@ __all__ = ["LocalListing"]
 
 _SMALL = 64 * 1024  # octets of a directory with room for some 1 500 names; to read them takes a millisecond
 _AT_ONCE = 1024  # of a larger one: names read without leaving the reactor's thread
-_RUN = 4096  # names sorted in one piece: sorting holds the interpreter, heapq's merging does not
+_RUN = 4096  # names sorted in one piece: sorting holds the interpreter
 _FEW_RUNS = 8  # sorted pieces that are put together in one piece all the same: some milliseconds
 _BATCH = 256  # entries given at a time
 _STEP = 64  # entries made between two looks at the clock
@@ -208,10 +208,10 @@ class LocalListing(Held):
             names = runs[0]
             for run in runs[1:]:
                 names += run
-            names.sort()  # of sorted runs: it only merges them, much faster than heapq
+            names.sort()  # of sorted runs: it only merges them
             self._names = iter(names)
         else:
-            self._names = merge(*runs)
+            self._names = merged(runs)
 
     def _make_batch(self, add: Callable[[list[bytes], list[Any]], None]) -> list[Any]:
         batch: list[Any] = []

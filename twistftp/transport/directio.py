@@ -16,7 +16,10 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import main, tcp
+from twisted.logger import Logger
 from twisted.python.failure import Failure
+
+from twistftp.transport.turns import Turns, turns_of
 
 try:
     import fcntl
@@ -27,6 +30,7 @@ except ImportError:  # Windows
 __all__ = ["CLOSED", "DirectIO"]
 
 CLOSED = Failure(main.CONNECTION_DONE)
+_log = Logger()
 
 # ``send`` flag: more follows, or a FIN, so do not send a segment that is not full yet.
 _MORE = getattr(socket, "MSG_MORE", 0)
@@ -43,6 +47,14 @@ class DirectIO(tcp.Connection):
     sends_at_once = True  # write_more and when_writable work (``secure.SecureTransport`` may have it, too)
     _read_closed = False
     _hook: Hook | None = None
+    _turns: Turns | None = None
+
+    @property
+    def turns(self) -> Turns:
+        """How a turn of its reactor is shared."""
+        if self._turns is None:
+            self._turns = turns_of(self.reactor)
+        return self._turns
 
     def write(self, data: bytes) -> None:
         """Send ``data``; what the kernel does not take now waits in the reactor's buffer, in order."""
@@ -92,7 +104,7 @@ class DirectIO(tcp.Connection):
 
     def when_writable(self, hook: Hook) -> None:
         """
-        Call ``hook`` once, in a later turn, when the buffer is empty and the socket takes octets.
+        Call ``hook`` once, in a later turn, when the buffer is empty, the socket takes octets, and others leave it time (``turns``).
 
         It may call this again. An exception that it returns ends the connection as one returned by ``doWrite``.
         """
@@ -121,8 +133,26 @@ class DirectIO(tcp.Connection):
             if result is not None or self._hook is None or self.dataBuffer or self._tempDataLen:
                 return result
             self.startWriting()  # the buffer's end stopped it, and the hook may find the socket full
+        if self.turns.may_go(self):
+            return self._call_hook()
+        self.stopWriting()
+        return None
+
+    def go(self) -> None:
+        """The turn that :meth:`doWrite` found to be others'."""
+        if not self.connected or self._hook is None or self.dataBuffer or self._tempDataLen:
+            return  # what is in the buffer goes first, by doWrite
+        try:
+            error = self._call_hook()
+        except Exception as raised:  # as the reactor does with doWrite
+            _log.failure("Sending has failed")
+            error = raised
+        if error is not None:
+            self.connectionLost(Failure(error))
+
+    def _call_hook(self) -> BaseException | None:
         hook, self._hook = self._hook, None
-        result = hook()
+        result = hook() if hook is not None else None
         if result is None and self.connected and not (self._hook or self.dataBuffer or self._tempDataLen or self.disconnecting):
             self.stopWriting()
         return result

@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from twistftp.transport.engine import Departure, Engine, EngineFailed
+from twistftp.transport.layer import Layer
 from twistftp.transport.sockets import acknowledge, half_close
 
 __all__ = ["HandshakeFailed", "SecureTransport"]
@@ -29,7 +30,7 @@ class HandshakeFailed(Exception):
 
 
 @implementer(IProtocol, IHalfCloseableProtocol)
-class SecureTransport:
+class SecureTransport(Layer):
     """
     One connection's TLS, in the server's part.
 
@@ -49,12 +50,13 @@ class SecureTransport:
         failed: Callable[[str], object] = lambda reason: None,
     ) -> None:
         self.protocol = protocol
-        self.below: Any = None
         self.is_secure = False
         self.is_truncated = False  # the client's FIN came without close_notify: what came before it need not be all
         self._begin, self.secured, self.failed = begin, secured, failed
         self._engine: Engine | None = None
         self._hello = b""
+        self._unread = b""  # of a handshake whose turn has not come (``turns``)
+        self._waits = False
         self._waiting: list[bytes] = []  # octets of the protocol that wait for the handshake
         self._hook: Callable[[], BaseException | None] | None = None
         self._ending: Callable[[], None] | None = None  # what was asked for before the handshake was done
@@ -88,6 +90,26 @@ class SecureTransport:
             if octets is not None:
                 self._step_out(octets)
             return
+        if self.is_secure:
+            self._take(data)
+            return
+        # To shake hands takes a millisecond. When many clients begin at once, others are to be heard in between.
+        self._unread += data
+        if not self._waits:
+            turns = getattr(self.below, "turns", None)
+            self._waits = True
+            if turns is None or turns.may_go(self):
+                self.go()
+
+    def go(self) -> None:
+        """The turn of a handshake has come."""
+        if self._waits:
+            self._waits = False
+            data, self._unread = self._unread, b""
+            if not self.disconnecting:
+                self._take(data)
+
+    def _take(self, data: bytes) -> None:
         if self._engine is None:
             self._hello += data
             connection = self._begin(self._hello)
@@ -101,6 +123,7 @@ class SecureTransport:
 
     def readConnectionLost(self) -> None:
         """The client's FIN."""
+        self.go()
         if self.is_secure:
             self.is_truncated = not self._has_end
             self._client_ended()
@@ -117,6 +140,7 @@ class SecureTransport:
         if not self.is_secure and self._failure is None:
             self.failed("the server gave it up" if self.disconnecting else "the client went away during it")
         self._hook = self._ending = self._left = None
+        self._waits = False
         self._waiting.clear()
         self.protocol.connectionLost(reason if self._failure is None else Failure(self._failure))
 
@@ -265,10 +289,6 @@ class SecureTransport:
         """As ``DirectIO``'s; the client's close_notify must have come, for a closed socket would answer it with a reset."""
         return self._has_end and bool(self.below.close_if_delivered())
 
-    def queued(self) -> int:
-        """Octets that the kernel holds and the peer has not acknowledged."""
-        return self.below.queued()  # type: ignore[no-any-return]
-
     def loseConnection(self) -> None:
         """Close both directions, close_notify first; before the handshake is done, after it."""
         if self.disconnecting:
@@ -285,14 +305,6 @@ class SecureTransport:
         self.disconnecting = True
         self.below.abortConnection()
 
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """The transport below knows when it is full, and tells the producer."""
-        self.below.registerProducer(producer, streaming)
-
-    def unregisterProducer(self) -> None:
-        """The inverse."""
-        self.below.unregisterProducer()
-
     def pauseProducing(self) -> None:
         """Hand over no octets for now; the handshake goes on."""
         self._is_paused = True
@@ -305,18 +317,6 @@ class SecureTransport:
         self.below.resumeProducing()
         if self.is_secure:
             self._pump()
-
-    def getPeer(self) -> Any:
-        """The other end."""
-        return self.below.getPeer()
-
-    def getHost(self) -> Any:
-        """This end."""
-        return self.below.getHost()
-
-    def getHandle(self) -> Any:
-        """The socket, if there is one."""
-        return self.below.getHandle() if hasattr(self.below, "getHandle") else None
 
     # Back to clear text (RFC 4217 §5)
 
