@@ -170,6 +170,13 @@ class DirectIO(tcp.Connection):
         if not self._read_closed:
             super().startReading()
 
+    def loseConnection(self) -> None:  # type: ignore[override]
+        """Close both directions behind what was written; after :meth:`finish` at once, without a ``Failure`` of its own for each connection."""
+        if self._writeDisconnected and self.connected and not self.disconnecting:
+            self.connectionLost(CLOSED)
+        else:
+            super().loseConnection()
+
     def queued(self) -> int:
         """Octets that the kernel holds and the peer has not acknowledged; 0 where the system does not tell."""
         if _QUEUED is None or not self.connected:

@@ -325,14 +325,14 @@ class Lifecycle:
         phase, self._phase = self._phase, Phase.GONE
         self._deadlines.forget(self)
         # Without a FIN before it a clean end is that of TLS, told by close_notify. The last octets may have to be stored yet.
-        is_whole = phase is Phase.RECEIVING and bool(self._has_fin or reason.check(ConnectionDone))
+        is_whole = phase is Phase.RECEIVING and (self._has_fin or isinstance(reason.value, ConnectionDone))
         if not is_whole:
             self._stop()
         if isinstance(reason.value, HandshakeFailed) or (self._is_shaking_hands and phase in IN_TRANSFER):
             why = str(reason.value) if isinstance(reason.value, HandshakeFailed) else "the client went away during it"
             self.error = self.error or DataConnectionFailed(Verdict(Cause.TLS_FAILED, reason=why))
         # Done in good order while finishing: the client's FIN was there before ours, which was then the end at once.
-        elif (phase in IN_TRANSFER and not is_whole) and not (phase is Phase.FINISHING and reason.check(ConnectionDone)):
+        elif (phase in IN_TRANSFER and not is_whole) and not (phase is Phase.FINISHING and isinstance(reason.value, ConnectionDone)):
             self.error = DataConnectionFailed(Verdict(Cause.LOST, octets=self.octets))
         self._transport = None
         closed, self._closed = self._closed, None

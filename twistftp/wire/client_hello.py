@@ -7,6 +7,7 @@ judges nothing: what is no ClientHello is left for OpenSSL to refuse.
 
 from __future__ import annotations
 
+import struct
 from enum import Enum
 
 __all__ = ["LONGEST", "Offer", "offer_of"]
@@ -16,6 +17,7 @@ LONGEST = 65536
 
 _MOST_RECORDS = 64  # that one may be spread over; more would make it dear to look again with each segment
 _HANDSHAKE_RECORD, _CLIENT_HELLO = 22, 1
+_EXTENSION = struct.Struct(">HH").unpack_from  # its kind, and the length of what it holds
 _SESSION_TICKET, _PRE_SHARED_KEY, _SUPPORTED_VERSIONS = 35, 41, 43
 
 
@@ -60,13 +62,15 @@ def _offer_of_message(body: bytes) -> Offer:
     has_identifier = body[position : position + 1] not in (b"", b"\0")
     for width in (1, 2, 1):
         position += width + int.from_bytes(body[position : position + width], "big")
-    extensions: dict[int, int] = {}
-    position += 2
-    while position + 4 <= len(body):
-        kind, length = int.from_bytes(body[position : position + 2], "big"), int.from_bytes(body[position + 2 : position + 4], "big")
-        extensions[kind] = length
-        position += 4 + length
-    if _PRE_SHARED_KEY in extensions or extensions.get(_SESSION_TICKET, 0):
-        return Offer.SESSION
     # A session identifier alone is an offer, too, but to TLS 1.3 it is nothing but camouflage (RFC 8446 appendix D.4).
-    return Offer.SESSION if has_identifier and _SUPPORTED_VERSIONS not in extensions else Offer.NONE
+    is_offer = has_identifier
+    position += 2
+    last = len(body) - 4
+    while position <= last:
+        kind, length = _EXTENSION(body, position)
+        if kind == _PRE_SHARED_KEY or (kind == _SESSION_TICKET and length):
+            return Offer.SESSION
+        if kind == _SUPPORTED_VERSIONS:
+            is_offer = False
+        position += 4 + length
+    return Offer.SESSION if is_offer else Offer.NONE

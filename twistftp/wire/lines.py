@@ -35,6 +35,8 @@ _COMMAND = rb"\xff(?:[\xf0-\xf9\xff]|[\xfb-\xfe].|\xfa[^\xff]*(?:\xff[^\xf0][^\x
 _TELNET = re.compile(_COMMAND, re.DOTALL)
 # A line's end, a Telnet command, or the beginning of one: the first group to match decides, each octet is looked at once.
 _END_OR_TELNET = re.compile(rb"(?P<end>\n)|" + _COMMAND + rb"|(?P<begun>\xff(?:[\xfb-\xfe]?\Z|\xfa))", re.DOTALL)
+# One whole line without NUL, Telnet codes or octets before its verb that may be what is left of such.
+_PLAIN = re.compile(rb"(?:[^\x00\n\x80-\xff][^\x00\n\xff]*)?\n").fullmatch
 _LOST_CODES = re.compile(rb"[\x80-\xff]+(?=(?:ABOR|STAT|QUIT)(?: |\Z))", re.IGNORECASE)
 
 
@@ -76,12 +78,9 @@ class LineSplitter:
         The line in ``data``, if that is exactly one, nothing was fed before it and nothing in it needs a second look; it is not
         to be fed then. Otherwise ``None``. Nearly every command of an interactive client comes so.
         """
-        line, end, rest = data.partition(b"\n")
-        if rest or not end or self._buffer or self._discarded or self._oversizes >= _OVERSIZES or len(data) > self._limit:
+        if self._buffer or self._discarded or self._oversizes >= _OVERSIZES or len(data) > self._limit or _PLAIN(data) is None:
             return None
-        if b"\0" in line or (not line.isascii() and (b"\xff" in line or line >= b"\x80")):
-            return None
-        return line[:-1] if line.endswith(b"\r") else line
+        return data[:-2] if data.endswith(b"\r\n") else data[:-1]
 
     def next_line(self) -> bytes | Oversize | None:
         """
