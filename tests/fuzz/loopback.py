@@ -6,9 +6,9 @@ Not here: what clients do. Its clock is the test's; only octets take the kernel'
 
 from __future__ import annotations
 
-import os
 import socket
 import struct
+from functools import cache
 from typing import Any
 
 from twisted.internet import epollreactor
@@ -42,6 +42,12 @@ class HandReactor(epollreactor.EPollReactor):
         """Let time pass."""
         self.time += seconds
         self.runUntilCurrent()
+
+
+@cache
+def _reactor() -> HandReactor:
+    """One for all worlds: each has three descriptors that are closed when nobody knows."""
+    return HandReactor()
 
 
 class SocketWire:
@@ -192,7 +198,7 @@ class Loopback(World):
 
     def _network(self) -> tuple[Any, Any]:
         self.listeners: list[socket.socket] = []
-        return HandReactor(), _Sockets(self)
+        return _reactor(), _Sockets(self)
 
     def _open(self) -> None:
         self._port = sockets.listen(self.clock, 0, self.site, _HERE)
@@ -222,7 +228,6 @@ class Loopback(World):
         self.turn()
         trouble = super()._left_over()
         self._port.stopListening()
-        self.clock.disconnectAll()
-        for number in (self.clock._poller.fileno(), *(() if self.clock.waker is None else (self.clock.waker.i, self.clock.waker.o))):  # type: ignore[attr-defined]
-            os.close(number)
+        left = self.clock.removeAll()
+        trouble += [f"still watched by the reactor: {one!r}" for one in left if one is not self._port]
         return trouble
