@@ -154,7 +154,7 @@ class _Sockets(Wires):
 
     def turn(self) -> bool:
         self.ports = dict.fromkeys(self._world.pool._open._open)
-        return any([wire.turn() for wire in self.all])
+        return sum(wire.turn() for wire in self.all) > 0
 
 
 class SocketClient(Client):

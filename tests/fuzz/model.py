@@ -26,11 +26,11 @@ def _codes(text: str) -> frozenset[int]:
 
 # Possible for any verb: a bad argument, a verb that the site denies, the end.
 _ALWAYS = _codes("501 502 421 451")
-TRANSFERS = frozenset("RETR STOR APPE STOU LIST NLST MLSD".split())
+TRANSFERS = frozenset(("RETR", "STOR", "APPE", "STOU", "LIST", "NLST", "MLSD"))
 _FILE = _codes("550 553 530 450 452 552")
 _BEFORE_150 = _codes("425 426 450 503 504 522 530 550 551 552 553 554 452")
 _AFTER_150 = _codes("226 425 426 452 522 552")
-_UPLOADS = frozenset("STOR APPE STOU".split())
+_UPLOADS = frozenset(("STOR", "APPE", "STOU"))
 _AFTER_150_OF_UPLOADS = _codes("450 550 553")  # RFC 959 §5.4: where the file's place was taken meanwhile
 
 # verb -> codes of its final reply when logged in (P-GEN-1 §1.1 to §1.5)
@@ -82,11 +82,21 @@ _LOGGED_IN: dict[str, frozenset[int]] = {
     "PROT": _codes("200 503 504 534 536"),
     "CCC": _codes("200 533 534"),
 }
-LOGIN_FREE = frozenset("USER PASS ACCT AUTH ADAT PBSZ PROT CCC HOST FEAT OPTS HELP LANG CLNT CSID SYST NOOP REIN QUIT ABOR MIC CONF ENC".split())
+LOGIN_FREE = frozenset(
+    (
+        *("USER", "PASS", "ACCT", "AUTH", "ADAT", "PBSZ", "PROT", "CCC", "HOST", "FEAT", "OPTS"),
+        *("HELP", "LANG", "CLNT", "CSID", "SYST", "NOOP", "REIN", "QUIT", "ABOR", "MIC", "CONF", "ENC"),
+    )
+)
 _IN_U = {"PASS": _codes("230 530"), "HOST": _codes("220 504"), "ACCT": _codes("202")}
 _IN_N = {"PASS": _codes("503 530"), "HOST": _codes("220 504"), "ACCT": _codes("503")}
 _KEEP_P = frozenset({"RNTO", "NOOP", "STAT"})
-_KEEP_T = frozenset("PASV EPSV PORT EPRT TYPE MODE STRU ALLO SIZE MDTM NOOP OPTS PRET PBSZ PROT STAT REST RANG".split())
+_KEEP_T = frozenset(
+    (
+        *("PASV", "EPSV", "PORT", "EPRT", "TYPE", "MODE", "STRU", "ALLO", "SIZE"),
+        *("MDTM", "NOOP", "OPTS", "PRET", "PBSZ", "PROT", "STAT", "REST", "RANG"),
+    )
+)
 _SHAPES = {  # the exact forms of P-PB-1, P-PB-3, P-SIZE-1, P-MDTM-1, P-SYST-1, P-PWD-1
     ("PASV", 227): r"Entering Passive Mode \((\d{1,3},){5}\d{1,3}\)\.?",
     ("EPSV", 229): r"Entering Extended Passive Mode \(\|\|\|\d{1,5}\|\)\.?",
@@ -206,9 +216,7 @@ class Model:
             self.may_be_restarting = True
         if code in (227, 229) or (verb in ("PORT", "EPRT") and code == 200):
             self.has_port = True
-        elif verb in TRANSFERS and code != 530:
-            self.has_port = False
-        elif verb in ("PASV", "EPSV") and code == 425:
+        elif (verb in TRANSFERS and code != 530) or (verb in ("PASV", "EPSV") and code == 425):
             self.has_port = False
         if verb == "EPSV" and code == 200:
             self.is_epsv_only = True

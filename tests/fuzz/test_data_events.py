@@ -29,14 +29,12 @@ _RELOADS: list[dict[str, Any]] = [
     {"limits": _LIMITS, "file_handling": FileHandling(keep_partial_uploads=True, mode_z=True)},
     {"limits": Limits(data_channel_timeout=5, data_stall_timeout=9, control_channel_timeout=600, max_bytes_per_second=1 << 20)},
 ]
-_LINES = st.sampled_from(
-    [
-        *(("RETR", b"large"), ("RETR", b"large"), ("RETR", b"binary"), ("RETR", b"text"), ("RETR", b"no"), ("LIST", b"many"), ("NLST", b""), ("MLSD", b"many")),
-        *(("STOR", b"new"), ("STOR", b"new"), ("APPE", b"new"), ("STOU", b""), ("STOR", b"pub"), ("ABOR", b""), ("ABOR", b""), ("STAT", b""), ("STAT", b"many")),
-        *(("PASV", b""), ("EPSV", b""), ("REST", b"100"), ("RANG", b"10 20"), ("NOOP", b""), ("TYPE", b"A"), ("TYPE", b"I"), ("MODE", b"Z"), ("MODE", b"S")),
-        *(("HASH", b"large"), ("SIZE", b"text"), ("DELE", b"new"), ("RNFR", b"new"), ("RNTO", b"new2"), ("PASS", b"x"), ("MFMT", b"20200101000000 new")),
-    ]
-)
+_SAID = """
+    RETR large, RETR large, RETR binary, RETR text, RETR no, LIST many, NLST, MLSD many, STOR new, STOR new, APPE new, STOU, STOR pub,
+    ABOR, ABOR, STAT, STAT many, PASV, EPSV, REST 100, RANG 10 20, NOOP, TYPE A, TYPE I, MODE Z, MODE S,
+    HASH large, SIZE text, DELE new, RNFR new, RNTO new2, PASS x, MFMT 20200101000000 new
+"""
+_LINES = st.sampled_from([(verb, argument.encode()) for verb, _, argument in (line.strip().partition(" ") for line in _SAID.split(","))])
 _numbers = st.integers(0, 1)
 
 
@@ -102,7 +100,13 @@ class DataEvents(RuleBasedStateMachine):
                 client.say(*one)
                 self.world.turn()
 
-    @rule(number=_numbers, is_early=st.booleans(), verb=st.sampled_from(["RETR", "RETR", "STOR"]), window=st.sampled_from([None, 0, 1, 70000, 800000]), active=st.booleans())
+    @rule(
+        number=_numbers,
+        is_early=st.booleans(),
+        verb=st.sampled_from(["RETR", "RETR", "STOR"]),
+        window=st.sampled_from([None, 0, 1, 70000, 800000]),
+        active=st.booleans(),
+    )
     def transfers(self, number: int, is_early: bool, verb: str, window: int | None, active: bool) -> None:
         """A transfer that can be looked at."""
         client = self.client(number)
@@ -131,7 +135,11 @@ class DataEvents(RuleBasedStateMachine):
                 wire.meant = _UPLOAD * 8
                 wire.send(wire.meant[: window or 5])
 
-    @rule(number=_numbers, event=st.sampled_from(["more", "end", "reset", "read", "read all", "end and more", "urgent"]), count=st.sampled_from([1, 1000, 65536, 300000]))
+    @rule(
+        number=_numbers,
+        event=st.sampled_from(["more", "end", "reset", "read", "read all", "end and more", "urgent"]),
+        count=st.sampled_from([1, 1000, 65536, 300000]),
+    )
     def data_event(self, number: int, event: str, count: int) -> None:
         """At any octet."""
         data = self.client(number).data

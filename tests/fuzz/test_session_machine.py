@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import evolve
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
@@ -47,7 +46,7 @@ class Sessions(RuleBasedStateMachine):
         super().__init__()
         self.world: World | None = None
 
-    @initialize(reload=st.sampled_from(RELOADS), user=st.sampled_from([b"alice", b"ftp", b""]))
+    @initialize(reload=st.sampled_from(RELOADS), user=st.sampled_from([b"alice", b"alice", b"ftp", b""]))
     def begin(self, reload: dict[str, Any], user: bytes) -> None:
         self.world = World()
         self.world.reconfigure(**reload)
@@ -56,10 +55,21 @@ class Sessions(RuleBasedStateMachine):
             client.say(("USER", user), ("PASS", b"secret"))
 
     def client(self, number: int) -> Client:
-        assert self.world is not None
-        return self.world.clients[number % len(self.world.clients)]
+        """One of those that are here, or of all when nobody is."""
+        clients = self.present or self.world.clients  # type: ignore[union-attr]
+        return clients[number % len(clients)]
 
-    @rule(number=st.integers(0, 2), commands=st.lists(command(), min_size=1, max_size=4), end=st.sampled_from([b"\r\n", b"\r\n", b"\n"]), turns=st.booleans())
+    @property
+    def present(self) -> list[Client]:
+        """Who has not left and has not been sent away."""
+        return [] if self.world is None else [client for client in self.world.clients if not (client.model.is_closed or client.is_gone)]
+
+    @rule(
+        number=st.integers(0, 2),
+        commands=st.lists(command(), min_size=1, max_size=6),
+        end=st.sampled_from([b"\r\n", b"\r\n", b"\n"]),
+        turns=st.booleans(),
+    )
     def says(self, number: int, commands: list[tuple[str, bytes]], end: bytes, turns: bool) -> None:
         """Commands, one at a time or all in one segment."""
         client = self.client(number)
@@ -72,7 +82,12 @@ class Sessions(RuleBasedStateMachine):
                 if client.model.is_closed:
                     return
 
-    @rule(number=st.integers(0, 2), verb=st.sampled_from(["RETR", "STOR", "LIST", "APPE", "STOU", "MLSD"]), early=st.integers(0, 3), upload=st.binary(max_size=40))
+    @rule(
+        number=st.integers(0, 2),
+        verb=st.sampled_from(["RETR", "STOR", "LIST", "APPE", "STOU", "MLSD"]),
+        early=st.integers(0, 3),
+        upload=st.binary(max_size=40),
+    )
     def transfers(self, number: int, verb: str, early: int, upload: bytes) -> None:
         """The ordinary course, so that others find sessions in the midst of it."""
         client, world = self.client(number), self.world
@@ -90,6 +105,20 @@ class Sessions(RuleBasedStateMachine):
         if verb in ("STOR", "APPE", "STOU") and client.data:
             client.data[-1].send(upload)
             client.data[-1].end()
+
+    @rule(number=st.integers(0, 2), one=command())
+    def asks(self, number: int, one: tuple[str, bytes]) -> None:
+        """A command, and its answer is awaited."""
+        client = self.client(number)
+        if not client.model.is_closed and not client.is_gone:
+            client.say(one)
+            self.world.turn()  # type: ignore[union-attr]
+
+    @rule(number=st.integers(0, 2), user=st.sampled_from([b"alice", b"alice", b"bob", b"ftp", b"slow"]))
+    def logs_in(self, number: int, user: bytes) -> None:
+        client = self.client(number)
+        if not client.model.is_closed and not client.is_gone:
+            client.say(("USER", user), ("PASS", b"secret"))
 
     @rule(number=st.integers(0, 2), stranger=st.booleans(), window=st.sampled_from([None, None, 0, 10, 3000]))
     def dials(self, number: int, stranger: bool, window: int | None) -> None:
@@ -165,7 +194,7 @@ class Sessions(RuleBasedStateMachine):
         self.world.answer_slow(is_right)  # type: ignore[union-attr]
 
     @rule(peer=st.sampled_from(["192.0.2.9", "192.0.2.8"]))
-    @precondition(lambda self: self.world is not None and len(self.world.clients) < 3)
+    @precondition(lambda self: len(self.present) < 3)
     def another_comes(self, peer: str) -> None:
         client = self.world.connect(peer)  # type: ignore[union-attr]
         client.say(("USER", b"alice"), ("PASS", b"secret"))
@@ -173,7 +202,7 @@ class Sessions(RuleBasedStateMachine):
     @rule(number=st.integers(0, 2), reset=st.booleans())
     def leaves(self, number: int, reset: bool) -> None:
         """The others go on."""
-        if number:
+        if number and len(self.present) > 1:
             self.client(number).leave(reset=reset)
 
     @rule()

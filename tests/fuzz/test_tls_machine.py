@@ -79,7 +79,11 @@ class TLSSessions(RuleBasedStateMachine):
             commands = [one for one in commands if one[0] not in ("REIN", "CCC", "AUTH")]
             client.say(*commands)
 
-    @rule(number=_numbers, verb=st.sampled_from(["AUTH", "AUTH", "CCC", "REIN"]), behind=st.sampled_from([(), (), (("NOOP", b""),), (("USER", b"alice"),)]))
+    @rule(
+        number=_numbers,
+        verb=st.sampled_from(["AUTH", "AUTH", "CCC", "REIN"]),
+        behind=st.sampled_from([(), (), (("NOOP", b""),), (("USER", b"alice"),)]),
+    )
     def changes(self, number: int, verb: str, behind: tuple[tuple[str, bytes], ...]) -> None:
         """Between clear text and TLS, perhaps with octets behind (P-AUTH-6, P-PIPE-7)."""
         client = self.speaker(number)
@@ -94,7 +98,10 @@ class TLSSessions(RuleBasedStateMachine):
             client.shake_hands(version, cut)
             self.world.turn()
 
-    @rule(number=_numbers, octets=st.sampled_from([b"NOOP\r\n", b"\x16\x03\x01\x00\x05hello", b"\x15\x03\x01\x00\x02\x02\x28", b"\0", b"\x16\x03\x01\xff\xff"]))
+    @rule(
+        number=_numbers,
+        octets=st.sampled_from([b"NOOP\r\n", b"\x16\x03\x01\x00\x05hello", b"\x15\x03\x01\x00\x02\x02\x28", b"\0", b"\x16\x03\x01\xff\xff"]),
+    )
     def breaks_tls(self, number: int, octets: bytes) -> None:
         """Octets that are no TLS where TLS should be; rarely, for nothing comes after."""
         self.breaks = getattr(self, "breaks", 0) + 1

@@ -97,7 +97,7 @@ class SecureClient(Client):
                 self.wire.send(engine.end())
 
     def listen(self) -> bool:
-        is_busy = any([data.pump() for wire in self.data if (data := getattr(wire, "engine", None)) is not None])
+        is_busy = sum(data.pump() for wire in self.data if (data := getattr(wire, "engine", None)) is not None) > 0
         if self.expects_tls and self.wire.got:
             if not self.wire.got.startswith(_ALERT):
                 raise Disagreement(f"clear text behind 234: {self.wire.got!r}")

@@ -133,7 +133,8 @@ class Watch:
         return descriptor
 
     def _is_inside(self, path: str) -> bool:
-        return any(path == root or path.startswith(f"{root}/") for root in self.roots) or path.startswith(("/proc/self/fd", f"/proc/{os.getpid()}/fd"))
+        is_below = any(path == root or path.startswith(f"{root}/") for root in self.roots)
+        return is_below or path.startswith(("/proc/self/fd", f"/proc/{os.getpid()}/fd"))
 
     def named(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Something is done to a name."""

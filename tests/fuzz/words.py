@@ -15,11 +15,13 @@ __all__ = ["command", "octets", "paths"]
 octets = st.binary(max_size=30).map(lambda data: data.translate(None, b"\n\r\xff\0"))
 _NAMES = (
     *(b"binary", b"text", b"empty", b"pub", b"deep", b"readme", b"x", b"void", b"many", b"link", b"gone", b"loop", b"out", b"host", b"secret"),
-    *(b"passwd", b"here", b'a"b', b"c\x07d", b"e\xff\xff", b" f ", b"*", b"-la", b"fifo", b"up", b"virtual", b"v", b"..", b".", b"", b"~", b"new", b"new2"),
-    *(b"?*", b"[a-", b"p*", b"etc", b"root", b"outside", b"two", b"a" * 300),
+    *(b"passwd", b"here", b'a"b', b"c\x07d", b"e\xff\xff", b" f ", b"*", b"-la", b"fifo", b"up", b"virtual", b"v", b"new", b"new2"),
+    *(b"..", b".", b"", b"~", b"?*", b"[a-", b"p*", b"etc", b"root", b"outside", b"two", b"a" * 300),
 )
 paths = st.lists(st.sampled_from(_NAMES), min_size=1, max_size=4).map(b"/".join)
-_simple_paths = st.sampled_from([b"binary", b"text", b"empty", b"pub/readme", b"/pub", b"new", b"many", b"out/secret", b"secret", b"new2", b"virtual/v"])
+_simple_paths = st.sampled_from(
+    [b"binary", b"text", b"empty", b"pub/readme", b"/pub", b"new", b"many", b"out/secret", b"secret", b"new2", b"virtual/v"]
+)
 _any_path = st.one_of(_simple_paths, _simple_paths, paths)
 _numbers = st.one_of(st.sampled_from([b"0", b"1", b"5", b"16384", b"99999", b"9" * 19, b"-1"]), st.integers(0, 2**64).map(lambda n: str(n).encode()))
 _times = st.sampled_from([b"20240105090700", b"20240230000000", b"99999999999999", b"1", b"20240105090700.5"])
@@ -58,9 +60,12 @@ _SITE = st.one_of(
     st.sampled_from([verb.encode() for verb in SITE_VERBS]),
     st.tuples(_words(b"CHMOD 644", b"CHMOD 9", b"UTIME 20240105090700", b"CHMOD 777", b"WHY", b"EXEC", b"HELP"), _any_path).map(b" ".join),
 )
-_NOTHING = frozenset("PASV PWD XPWD CDUP XCUP SYST QUIT ABOR REIN NOOP CCC FEAT".split())
+_NOTHING = frozenset(("PASV", "PWD", "XPWD", "CDUP", "XCUP", "SYST", "QUIT", "ABOR", "REIN", "NOOP", "CCC", "FEAT"))
 # QUIT and REIN end what others would go on with, so they are rare.
-_OFTEN = ("PASV", "EPSV", "RETR", "RETR", "LIST", "STOR", "NOOP", "ABOR", "STAT", "REST", "TYPE", "NLST", "MLSD", "APPE", "CWD", "RNFR", "RNTO", "PORT")
+_OFTEN = (
+    *("PASV", "EPSV", "RETR", "RETR", "LIST", "STOR", "NOOP", "ABOR", "STAT", "REST"),
+    *("TYPE", "NLST", "MLSD", "APPE", "CWD", "RNFR", "RNTO", "PORT"),
+)
 
 
 @st.composite
