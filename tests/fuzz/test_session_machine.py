@@ -15,8 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.fuzz import effort
 from tests.fuzz.client import Client
 from tests.fuzz.words import command
-from tests.fuzz.world import World
+from tests.fuzz.world import OTHER_PORTS, PORTS, World
 from twistftp.policy.authorization import Rule
+from twistftp.policy.channels import PortRange
 from twistftp.policy.settings import DirectoryBrowse, FileHandling, Limits, Logging, LogonAttempts, RequestFiltering, SiteFirewallSupport
 
 _SLOW = LogonAttempts(delay=3, max_failures=3, block=60)
@@ -178,10 +179,16 @@ class Sessions(RuleBasedStateMachine):
         if self.long % 3 == 0:
             self.world.wait(305)  # type: ignore[union-attr]
 
-    @rule(reload=st.sampled_from(RELOADS), ports=st.booleans())
-    def reloads(self, reload: dict[str, Any], ports: bool) -> None:
-        self.world.reconfigure(**reload)  # type: ignore[union-attr]
-        if ports:
+    @rule(
+        reload=st.sampled_from(RELOADS),
+        ports=st.sampled_from([None, None, PORTS, OTHER_PORTS]),
+        is_taken=st.booleans(),
+        has_new_users=st.sampled_from([False, False, False, True]),
+    )
+    def reloads(self, reload: dict[str, Any], ports: PortRange | None, is_taken: bool, has_new_users: bool) -> None:
+        """SIGHUP; and somebody else takes a port of the range, or gives it back."""
+        self.world.reconfigure(ports=ports, has_new_users=has_new_users, **reload)  # type: ignore[union-attr]
+        if is_taken:
             self.world.wires.taken ^= {50001}  # type: ignore[union-attr]
 
     @rule(is_slow=st.booleans())

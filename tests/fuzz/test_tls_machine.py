@@ -20,9 +20,11 @@ from tests.fuzz.words import command
 from tests.fuzz.world import World
 from twistftp.policy.settings import Limits
 from twistftp.policy.tls import TLSSettings
+from twistftp.transport.tls import SiteTLS
 
 _RULES: list[dict[str, Any]] = [
     {},
+    {"client_certificates": "allow"},
     {"clear_command_channel": True, "session": "off"},
     {"control_channel": "require", "data_channel": "require"},
     {"control_channel": "require-credentials", "session": "require"},
@@ -31,8 +33,10 @@ _RULES: list[dict[str, Any]] = [
 _numbers = st.integers(0, 1)
 
 
-def _settings(**rules: Any) -> TLSSettings:
-    chain, key = certificate()
+def _settings(number: int = 0, **rules: Any) -> TLSSettings:
+    chain, key = certificate(number)
+    if "client_certificates" in rules:
+        rules["client_ca"] = chain
     return TLSSettings(certificate=chain, private_key=key, **rules)
 
 
@@ -64,13 +68,50 @@ class TLSSessions(RuleBasedStateMachine):
             self.world.turn()
 
     def client(self, number: int) -> SecureClient:
-        return self.world.clients[number]  # type: ignore[return-value]
+        """One of the two that came last."""
+        return self.world.clients[-1 - number]  # type: ignore[return-value]
 
     def speaker(self, number: int) -> SecureClient | None:
         """A client that can say something now."""
         client = self.client(number)
         is_mute = client.expects_tls or client.is_leaving or client.is_waiting or (client.engine is not None and not client.engine.is_secure)
         return None if is_mute or client.model.is_closed or client.is_gone or client.wire.has_fin else client
+
+    @rule(number=_numbers, is_implicit_first=st.booleans(), version=_numbers, logs_in=st.booleans())
+    def another_comes(self, number: int, is_implicit_first: bool, version: int, logs_in: bool) -> None:
+        """In the place of one that has left or was sent away."""
+        if all(self.speaker(each) for each in range(2)) or len(self.world.clients) > 7:
+            return
+        client: Any = self.world.connect(kind=SecureClient)
+        if client.wire.is_lost:
+            return
+        if self.world.site.settings.tls.implicit:
+            client.shake_hands(version)
+            self.world.turn()
+        elif is_implicit_first:
+            self._go_secure(client, version)
+        if logs_in and self.speaker(0) is client:
+            client.say(("PBSZ", b"0"), ("PROT", b"P"), ("USER", b"alice"), ("PASS", b"secret"))
+            self.world.turn()
+
+    @rule(number=_numbers, one=command())
+    def asks(self, number: int, one: tuple[str, bytes]) -> None:
+        """A command, and its answer is awaited."""
+        client = self.speaker(number)
+        if client is not None and one[0] not in ("REIN", "CCC", "AUTH"):
+            client.say(one)
+            self.world.turn()
+
+    @rule(number=_numbers, user=st.sampled_from([b"alice", b"alice", b"bob", b"slow"]))
+    def logs_in(self, number: int, user: bytes) -> None:
+        client = self.speaker(number)
+        if client is not None:
+            client.say(("USER", user), ("PASS", b"secret"), ("PBSZ", b"0"), ("PROT", b"P"))
+            self.world.turn()
+
+    @rule(is_right=st.booleans())
+    def checker_answers(self, is_right: bool) -> None:
+        self.world.answer_slow(is_right)
 
     @rule(number=_numbers, commands=st.lists(command(), min_size=1, max_size=3))
     def says(self, number: int, commands: list[tuple[str, bytes]]) -> None:
@@ -169,11 +210,14 @@ class TLSSessions(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.world.wait(seconds)
 
-    @rule(rules=st.sampled_from(_RULES))
-    def reloads(self, rules: dict[str, Any]) -> None:
-        implicit = self.world.settings.tls.implicit
-        if not (implicit and "clear_command_channel" in rules):
-            self.world.reconfigure(tls=evolve(_settings(**rules), implicit=implicit))
+    @rule(rules=st.sampled_from(_RULES), renewed=st.sampled_from([None, None, 0, 1]), is_off=st.sampled_from([False, False, False, True]))
+    def reloads(self, rules: dict[str, Any], renewed: int | None, is_off: bool) -> None:
+        """Other rules, another certificate, none at all; sessions go on with what they have begun."""
+        implicit = self.world.site.settings.tls.implicit
+        if implicit and ("clear_command_channel" in rules or is_off):
+            return
+        tls = TLSSettings() if is_off else evolve(_settings(renewed or 0, **rules), implicit=implicit)
+        self.world.reconfigure(SiteTLS(tls) if renewed is not None and not is_off else None, tls=tls)
 
     @rule(number=_numbers, is_paused=st.booleans())
     def reads_replies(self, number: int, is_paused: bool) -> None:
@@ -194,8 +238,7 @@ class TLSSessions(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
-            for number in range(2):
-                client = self.client(number)
+            for client in self.world.clients:
                 if client.expects_tls and not client.is_gone:
                     client.shake_hands()
                 client.may_be_cut |= client.is_leaving

@@ -23,8 +23,8 @@ _ALERT = b"\x15"
 
 
 @cache
-def certificate() -> tuple[str, str]:
-    """A certificate and its key as files, for all sites of this process."""
+def certificate(number: int = 0) -> tuple[str, str]:
+    """A certificate and its key as files, for all sites of this process; each number has its own."""
     return write_files(Path(mkdtemp(prefix="fuzz-tls-")), authority().issue_cert("ftp.example.org"))
 
 

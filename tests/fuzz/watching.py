@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -112,11 +113,16 @@ class Watch:
 
     def left_over(self) -> list[str]:
         """Descriptors that were not open at :meth:`remember`, and Deferreds that never fired."""
-        left = [f"descriptor {number}: {where}" for number, where in descriptors().items() if self._before.get(number) != where]
-        if any(not deferred.called for deferred in self._deferreds):
+        left = []
+        if self._new_descriptors() or any(not deferred.called for deferred in self._deferreds):
             gc.collect()
+            left += [f"descriptor of {where}" for where in self._new_descriptors().elements()]
             left += [f"{deferred!r} never fired" for deferred in self._deferreds if not deferred.called]
         return left
+
+    def _new_descriptors(self) -> Counter[str]:
+        """By what they are of: a reload opens roots afresh, and the old ones go when nobody has them any more."""
+        return Counter(descriptors().values()) - Counter(self._before.values())
 
     def _note(self, event: dict[str, Any]) -> None:
         if event.get("log_level") in _ERRORS or event.get("isError"):

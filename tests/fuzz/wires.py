@@ -127,7 +127,8 @@ class Wire:
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.stopProducing()
-        self.protocol.connectionLost(Failure(reason))
+        protocol, self.protocol = self.protocol, None  # as Twisted's transports do
+        protocol.connectionLost(Failure(reason))
 
     # The server
 

@@ -16,6 +16,7 @@ from attrs import evolve
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
+from twisted.cred.portal import Portal
 from twisted.internet import threads
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError, TimeoutError, UserError
@@ -37,10 +38,12 @@ from twistftp.storage.confinement import Confinement
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.pool import PassivePool
 
-__all__ = ["HERE", "PORTS", "THERE", "World"]
+__all__ = ["HERE", "OTHER_PORTS", "PORTS", "THERE", "World"]
 
 HERE, THERE = "192.0.2.1", "192.0.2.9"
 PORTS = PortRange(50000, 50003)
+OTHER_PORTS = PortRange(50003, 50005)
+"""What a reload may change them to."""
 _TURNS = 3000
 
 
@@ -113,7 +116,7 @@ class World:
         self.place = Place(tempfile.mkdtemp(prefix="fuzz-"))
         self.clock, self.wires = self._network()
         self.threads, self.slow = Threads(), _Slow()
-        self.are_threads_slow = False
+        self.are_threads_slow = self._has_changed_ports = False
         self.clients: list[Client] = []
         self.watch = Watch(self.place.root, self.place.virtual)
         self.watch.__enter__()
@@ -124,10 +127,7 @@ class World:
         settings.setdefault("logon_attempts", LogonAttempts(delay=1, max_failures=6, block=0))
         settings.setdefault("authentication", Authentication())
         self.settings = SiteSettings(self.place.root, virtual_directory=(VirtualDirectory("/virtual", self.place.virtual),), **settings)
-        root = Confinement(self.place.root)
-        homes = Homes(root, self.settings.user_isolation, self.settings.virtual_directory)
-        portal = build_portal(self.settings.authentication, root, [self.slow], homes)
-        self.site = FTPSite(self.settings, portal, pool=self.pool, reactor=self.clock)
+        self.site = FTPSite(self.settings, self._portal(self.settings), pool=self.pool, reactor=self.clock)
         self.site.now = lambda: 1710000000.0  # type: ignore[method-assign]
         self._ports = itertools.count(30000)
         self._open()
@@ -200,16 +200,30 @@ class World:
                     answer.errback(UnauthorizedLogin())
         self.turn()
 
-    def reconfigure(self, **changes: Any) -> None:
-        """A configuration reload."""
-        self.site.reconfigure(evolve(self.settings, **changes))
+    def reconfigure(self, identity: Any = None, ports: PortRange | None = None, *, has_new_users: bool = False, **changes: Any) -> None:
+        """
+        A configuration reload, as SIGHUP has it: sessions that are here go on.
+
+        :param identity: the site's certificate, read anew (``SiteTLS``).
+        :param ports: the data channel port range from now on.
+        :param has_new_users: those who come from now on are looked up anew, in roots opened anew.
+        """
+        with self.watch.looking():
+            if ports is not None:
+                self.pool.ports, self._has_changed_ports = ports, True
+            settings = evolve(self.settings, **changes)
+            self.site.reconfigure(settings, self._portal(settings) if has_new_users else None, identity)
+
+    def _portal(self, settings: SiteSettings) -> Portal:
+        root = Confinement(self.place.root)
+        return build_portal(settings.authentication, root, [self.slow], Homes(root, settings.user_isolation, settings.virtual_directory))
 
     # What must be so
 
     def check(self) -> None:
         """The bounds of PROTOCOL P-SEC-10 and P-PIPE-4, at any time. :raises AssertionError: one is broken."""
         trouble = list(self.watch.trouble)
-        if self.pool.open_ports > len(PORTS):
+        if self.pool.open_ports > len(PORTS) + len(OTHER_PORTS) * self._has_changed_ports:
             trouble.append(f"{self.pool.open_ports} open ports")
         if self.pool.active_leases > len(self.site.sessions):
             trouble.append(f"{self.pool.active_leases} leases of {len(self.site.sessions)} sessions")
