@@ -75,7 +75,7 @@ class Client:
         self._octets += octets if self.engine is None else self._decrypted(octets)
         if SECRET in self._octets:
             raise Disagreement("octets from outside the root")
-        replies, self._octets = read_replies(self._octets.replace(b"\xff\xfe\x01", b"").replace(b"\xff\xfc\x01", b""))
+        replies, self._octets = read_replies(self._octets)
         for reply in replies:
             self.replies.append(reply)
             self.told.append(f"{reply.code} {reply.text}")

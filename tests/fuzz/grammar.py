@@ -12,6 +12,8 @@ from attrs import frozen
 
 __all__ = ["BadReply", "Reply", "read_replies"]
 
+_IAC = 0xFF
+_ANSWER = re.compile(rb"\xff[\xfc\xfe].", re.DOTALL)
 _FIRST = re.compile(rb"([1-6][0-5][0-9])([ -])")
 _LONGEST = 2000  # octets of a line (P-GEN-5); where names are shown exactly it may be longer
 _EXACT = frozenset({150, 212, 213, 250, 257})
@@ -41,14 +43,20 @@ class Reply:
 
 def read_replies(octets: bytes) -> tuple[list[Reply], bytes]:
     """
-    The whole replies that octets begin with, and the rest.
+    The whole replies that octets begin with, and the rest. Refusals of Telnet options may stand between replies, not in them (P-TEL-10).
 
     :raises BadReply: they are none.
     """
     replies: list[Reply] = []
     lines: list[bytes] = []
     code, start, done = b"", 0, 0
-    while (end := octets.find(b"\n", start)) >= 0:
+    while True:
+        if not lines and _ANSWER.match(octets, start):
+            start = done = start + 3
+            continue
+        end = octets.find(b"\n", start)
+        if end < 0 or (not lines and octets[start] == _IAC and len(octets) < start + 3):
+            return replies, octets[done:]
         line, start = octets[start:end], end + 1
         if not line.endswith(b"\r"):
             raise BadReply(f"a line that ends without CR: {line!r}")
@@ -70,7 +78,6 @@ def read_replies(octets: bytes) -> tuple[list[Reply], bytes]:
         if is_last:
             replies.append(Reply(int(code), tuple(lines)))
             lines, code, done = [], b"", start
-    return replies, octets[done:]
 
 
 def _check_octets(line: bytes) -> None:

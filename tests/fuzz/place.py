@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 
 from tests.support.trees import Link, plant
 
 __all__ = ["BINARY", "SECRET", "Place"]
 
 SECRET = b"octets from outside the root"
+_MEMORY = "/dev/shm"
+"""A file system in memory, where Linux has one: hundreds of places are made."""
 BINARY = bytes(range(256)) * 64
 
 
 class Place:
-    """``root`` is the content root, ``virtual`` a virtual directory's, beside them is what is outside."""
+    """``root`` is the content root, ``virtual`` a virtual directory's, beside them is what is outside; ``many`` files make up one directory."""
 
-    def __init__(self, base: str) -> None:
-        self.base = os.path.realpath(base)
+    def __init__(self, many: int = 70) -> None:
+        self.base = os.path.realpath(tempfile.mkdtemp(prefix="fuzz-", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None))
         self.root, self.virtual, self.outside = (os.path.join(self.base, name) for name in ("root", "virtual", "outside"))
         plant(self.outside, {"secret": SECRET, "deep": {"secret": SECRET}})
         plant(self.virtual, {"v": b"virtual\n", "out": Link("../outside")})
@@ -33,7 +36,7 @@ class Place:
                 "empty": b"",
                 "pub": {"readme": b"hello\n", "deep": {"x": b"x"}, ".hidden": b"h", "up": Link(".."), "out": Link("../../outside")},
                 "void": {},
-                "many": {f"{number:03}": b"" for number in range(70)},
+                "many": {f"{number:03}": b"" for number in range(many)},
                 "link": Link("pub"),
                 "gone": Link("no"),
                 "loop": Link("loop"),

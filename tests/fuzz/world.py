@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import tempfile
 from random import Random
 from typing import Any
 
@@ -112,8 +111,8 @@ class World:
 
     ports = PORTS
 
-    def __init__(self, **settings: Any) -> None:
-        self.place = Place(tempfile.mkdtemp(prefix="fuzz-"))
+    def __init__(self, many: int = 70, **settings: Any) -> None:
+        self.place = Place(many)
         self.clock, self.wires = self._network()
         self.threads, self.slow = Threads(), _Slow()
         self.are_threads_slow = self._has_changed_ports = False
