@@ -16,6 +16,7 @@ from tests.fuzz import effort
 from tests.fuzz.client import Client
 from tests.fuzz.grammar import Reply
 from tests.fuzz.model import Disagreement, Model
+from tests.fuzz.mutations import cuts, pieces_of
 from tests.fuzz.words import command
 from tests.fuzz.world import World
 from twistftp.policy.settings import Limits
@@ -71,13 +72,6 @@ _calm_streams = st.lists(
     min_size=1,
     max_size=14,
 ).map(b"".join)
-_cuts = st.lists(st.integers(0, 400), max_size=12)
-
-
-def pieces_of(octets: bytes, cuts: list[int]) -> list[bytes]:
-    """Octets, cut at these places."""
-    edges = [0, *sorted({cut for cut in cuts if 0 < cut < len(octets)}), len(octets)]
-    return [octets[start:stop] for start, stop in zip(edges, edges[1:], strict=False)]
 
 
 def answers(segments: list[bytes], logs_in: bool) -> list[tuple[int, int]]:
@@ -106,7 +100,7 @@ def answers(segments: list[bytes], logs_in: bool) -> list[tuple[int, int]]:
 
 class StreamTests(SynchronousTestCase):
     @effort(150)
-    @given(_streams, _cuts, st.booleans())
+    @given(_streams, cuts, st.booleans())
     @example(b"HELP\r\n\xff\xfd\nSYST\r\n", [7, 8, 9], True)
     @example(b"PASV\r\nRETR binary\r\n\xff\xf4\xff\xf2ABOR\r\n", [], True)
     def test_any_octets(self, octets: bytes, cuts: list[int], logs_in: bool) -> None:
@@ -114,7 +108,7 @@ class StreamTests(SynchronousTestCase):
         answers(pieces_of(octets, cuts), logs_in)
 
     @effort(100)
-    @given(_calm_streams, _cuts, st.booleans())
+    @given(_calm_streams, cuts, st.booleans())
     @example(b"x" * 9000 + b"\r\nNOOP\r\n", [1, 8191, 8192, 8193, 8194], False)
     def test_cuts_do_not_matter(self, octets: bytes, cuts: list[int], logs_in: bool) -> None:
         """P-LINE-1, P-LINE-4, P-TEL-7: the network cuts as it likes, and the answers are the same."""
