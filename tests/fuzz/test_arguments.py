@@ -47,8 +47,12 @@ _LINE_ENDS = re.compile(rb"[\n\xff]|\r(?!\0)")
 _near_arguments = st.sampled_from(sorted(_SAMPLES)).flatmap(
     lambda verb: st.tuples(st.just(verb), edited(st.sampled_from(_SAMPLES[verb])).map(lambda octets: _LINE_ENDS.sub(b"", octets)))
 )
+_TARGETS = {
+    "PORT": (*_SAMPLES["PORT"], b"192,0,2,8,195,80", b"127,0,0,1,195,80", b"192,0,2,1,195,80", b"0,0,0,0,195,80", b"192,0,2,9,3,200"),
+    "EPRT": (*_SAMPLES["EPRT"], b"|1|192.0.2.8|50000|", b"|1|127.0.0.1|6000|", b"|2|::ffff:127.0.0.1|6000|", b"|1|192.0.2.9|21|"),
+}
 _ports = st.sampled_from(["PORT", "EPRT"]).flatmap(
-    lambda verb: st.tuples(st.just(verb), edited(st.sampled_from(_SAMPLES[verb])).map(lambda octets: _LINE_ENDS.sub(b"", octets)))
+    lambda verb: st.tuples(st.just(verb), edited(st.sampled_from(_TARGETS[verb])).map(lambda octets: _LINE_ENDS.sub(b"", octets)))
 )
 
 

@@ -74,6 +74,12 @@ _calm_streams = st.lists(
 ).map(b"".join)
 
 
+_TELNET = st.sampled_from([b"\xff\xf4", b"\xff\xf2", b"\xff\xfc\x18", b"\xff\xfb\n", b"\xff\xfa\x18\nNOOP\r\n\xff\xf0", b"\xff\xfd\xff"])
+_plain_streams = st.lists(
+    command().filter(lambda one: one[0] not in _SLOW_ONES).map(_line).filter(bytes.isascii).map(lambda line: line + b"\r\n"), min_size=1, max_size=6
+).map(b"".join)
+
+
 def answers(segments: list[bytes], logs_in: bool) -> list[tuple[int, int]]:
     """What a session says to these segments; nothing may be left of it."""
     world = World(many=3, limits=Limits(control_channel_timeout=10_000, unauthenticated_timeout=10_000))
@@ -113,6 +119,34 @@ class StreamTests(SynchronousTestCase):
     def test_cuts_do_not_matter(self, octets: bytes, cuts: list[int], logs_in: bool) -> None:
         """P-LINE-1, P-LINE-4, P-TEL-7: the network cuts as it likes, and the answers are the same."""
         self.assertEqual(answers([octets], logs_in), answers(pieces_of(octets, cuts), logs_in))
+
+    @effort(60)
+    @given(_plain_streams, st.lists(st.tuples(st.integers(0, 400), _TELNET), min_size=1, max_size=4))
+    def test_telnet_codes_do_not_matter(self, octets: bytes, codes: list[tuple[int, bytes]]) -> None:
+        """P-TEL-2 to P-TEL-5, P-TEL-10: Telnet commands anywhere in lines and between them are no part of these."""
+        with_codes = octets
+        for place, code in sorted(codes, key=lambda one: one[0] % len(octets), reverse=True):
+            with_codes = with_codes[: place % len(octets)] + code + with_codes[place % len(octets) :]
+        self.assertEqual(answers([octets], True), answers([with_codes], True))
+
+    def test_flood_while_a_command_waits(self) -> None:
+        """P-PIPE-4, P-SEC-10: commands pile up behind a transfer that waits, or replies that are not read, to a bound; then nobody reads any more."""
+        for first, reads in ((b"PASV\r\nRETR binary\r\n", True), (b"", False)):
+            world = World(many=1, limits=Limits(data_channel_timeout=30))
+            client: Any = world.connect(kind=_RawClient)
+            client.send(b"USER alice\r\nPASS secret\r\n" + first)
+            world.turn()
+            client.wire.window = None if reads else 0
+            for _ in range(200):
+                client.send(b"HELP\r\n" * 700)
+                world.turn()
+                world.check()
+            self.assertLess(client.wire.most_buffered, 1 << 18)
+            unread = sum(len(octets) for octets in client.wire._arriving)
+            self.assertGreater(unread, 500_000)
+            client.leave(reset=True)
+            world.wait(31)  # while it does not read the server does not learn that
+            world.close()
 
     def test_octet_by_octet(self) -> None:
         """P-LINE-1, P-TEL-7: one octet a segment is as good as all in one."""
