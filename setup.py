@@ -38,7 +38,11 @@ setup(
         *("cryptography>=42", "pyOpenSSL>=24", "service-identity>=23.1"),
     ],
     # aioftp is one of the clients that the tests upload with, trustme makes certificates.
-    extras_require={"test": ["aioftp>=0.22", "coverage", "hypothesis>=6.100", "mypy", "mypy-zope", "ruff", "setuptools>=70.1", "trustme>=1.1"]},
+    # atheris fuzzes the parsers by coverage (CONTRIBUTING.md); it is not made for all systems, so the tests do without.
+    extras_require={
+        "fuzz": ["atheris>=2.3"],
+        "test": ["aioftp>=0.22", "coverage", "hypothesis>=6.100", "mypy", "mypy-zope", "ruff", "setuptools>=70.1", "trustme>=1.1"],
+    },
     entry_points={"console_scripts": ["twistftp = twistftp.cli:main"]},
     classifiers=[
         "Development Status :: 4 - Beta",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 __all__ = ["IS_LONG", "effort"]
 
@@ -19,4 +19,5 @@ _FACTOR = int(os.environ.get("TWISTFTP_FUZZ_FACTOR", "100")) if IS_LONG else 1
 
 def effort(examples: int, steps: int = 40) -> settings:
     """So many examples in the quick profile, and times as many in the long one (``TWISTFTP_FUZZ_FACTOR``, 100); ``steps`` of a state machine."""
-    return settings(max_examples=examples * _FACTOR, stateful_step_count=steps, suppress_health_check=list(HealthCheck))
+    phases = [Phase.explicit, Phase.generate, Phase.shrink]  # explaining a failure takes longer than finding it
+    return settings(max_examples=examples * _FACTOR, stateful_step_count=steps, phases=phases, suppress_health_check=list(HealthCheck))

@@ -11,9 +11,9 @@ from typing import Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fuzz import effort
+from tests.fuzz.case import FuzzCase
 from tests.fuzz.mutations import edited
 from tests.fuzz.test_session_machine import finish
 from tests.fuzz.world import THERE, World
@@ -69,7 +69,7 @@ def _asked(*commands: tuple[str, bytes]) -> Any:
     return client
 
 
-class ArgumentTests(SynchronousTestCase):
+class ArgumentTests(FuzzCase):
     @effort(120)
     @given(st.lists(_near_arguments, min_size=1, max_size=5))
     @example([("EPRT", b"|1|192.0.2.9|50000|" * 40)])

@@ -12,9 +12,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fuzz import effort
+from tests.fuzz.case import FuzzCase
 from tests.fuzz.grammar import Reply
 from tests.fuzz.loopback import Loopback, SocketClient
 from tests.fuzz.model import Disagreement
@@ -220,7 +220,7 @@ class DataEvents(RuleBasedStateMachine):
             finish(self.world)
 
 
-class DataEventTests(SynchronousTestCase):
+class DataEventTests(FuzzCase):
     def test_events(self) -> None:
         """P-DC-1 to P-DC-18, P-DX-1 to P-DX-21: whatever becomes of data connections, each command is answered and nothing is left."""
         run_state_machine_as_test(DataEvents, settings=effort(25))

@@ -10,9 +10,9 @@ from typing import Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fuzz import effort
+from tests.fuzz.case import FuzzCase
 from tests.fuzz.mutations import HELLOS, cuts, edited, hellos, in_records, pieces_of
 from tests.fuzz.test_session_machine import finish
 from tests.fuzz.tls_client import SecureClient, certificate
@@ -68,7 +68,7 @@ def _proxied(segments: list[bytes], peer: str = BALANCER) -> bytes:
     return got
 
 
-class ProxyHeaderTests(SynchronousTestCase):
+class ProxyHeaderTests(FuzzCase):
     @effort(40)
     @given(_HEADERS, cuts)
     def test_good_ones(self, header: bytes, cuts: list[int]) -> None:
@@ -106,7 +106,7 @@ def _tls(**rules: Any) -> TLSSettings:
     return TLSSettings(certificate=chain, private_key=key, **rules)
 
 
-class ClientHelloTests(SynchronousTestCase):
+class ClientHelloTests(FuzzCase):
     def answer(self, segments: list[bytes]) -> bytes:
         world = World(many=1, tls=_tls(implicit=True), limits=_LIMITS)
         raw = _Raw(world, THERE)

@@ -10,9 +10,9 @@ from typing import Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fuzz import effort
+from tests.fuzz.case import FuzzCase
 from tests.fuzz.client import Client
 from tests.fuzz.grammar import Reply
 from tests.fuzz.model import Disagreement, Model
@@ -104,7 +104,7 @@ def answers(segments: list[bytes], logs_in: bool) -> list[tuple[int, int]]:
     return client.heads
 
 
-class StreamTests(SynchronousTestCase):
+class StreamTests(FuzzCase):
     @effort(150)
     @given(_streams, cuts, st.booleans())
     @example(b"HELP\r\n\xff\xfd\nSYST\r\n", [7, 8, 9], True)

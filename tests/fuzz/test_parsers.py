@@ -14,9 +14,10 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.trial.unittest import SkipTest
 
 from tests.fuzz import effort
+from tests.fuzz.case import FuzzCase
 from tests.fuzz.mutations import edited
 from tests.fuzz.parsers import PARSERS, SAMPLES
 
@@ -26,7 +27,7 @@ _any = st.sampled_from(sorted(PARSERS)).flatmap(
 )
 
 
-class ParserTests(SynchronousTestCase):
+class ParserTests(FuzzCase):
     def test_samples(self) -> None:
         """What the others start from keeps all promises."""
         for name, check in PARSERS.items():
@@ -40,7 +41,7 @@ class ParserTests(SynchronousTestCase):
         PARSERS[one[0]](one[1])
 
 
-class GuidedTests(SynchronousTestCase):
+class GuidedTests(FuzzCase):
     def setUp(self) -> None:
         if importlib.util.find_spec("atheris") is None:
             raise SkipTest("atheris is not installed")

@@ -11,9 +11,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fuzz import effort
+from tests.fuzz.case import FuzzCase
 from tests.fuzz.client import Client
 from tests.fuzz.mutations import cuts, edited, pieces_of
 from tests.fuzz.test_session_machine import finish
@@ -170,7 +170,7 @@ class ProxiedSessions(RuleBasedStateMachine):
             finish(self.world)
 
 
-class ProxiedTests(SynchronousTestCase):
+class ProxiedTests(FuzzCase):
     def test_sessions(self) -> None:
         """P-PB-18, P-DC-10, P-DC-11: behind a balancer, too, each command is answered, data goes to its own client alone, nothing is left."""
         run_state_machine_as_test(ProxiedSessions, settings=effort(30))

@@ -11,9 +11,10 @@ from typing import Any
 from attrs import evolve
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fuzz import effort
+from tests.fuzz.case import FuzzCase
+from tests.fuzz.loopback import Loopback, SocketClient
 from tests.fuzz.test_session_machine import finish
 from tests.fuzz.tls_client import SecureClient, certificate
 from tests.fuzz.words import command
@@ -44,13 +45,17 @@ class TLSSessions(RuleBasedStateMachine):
     """Two sessions of one address: whose data connection is whose is told by TLS."""
 
     world: World
+    kind: type[SecureClient] = SecureClient
+
+    def make_world(self, **settings: Any) -> World:
+        return World(**settings)
 
     @initialize(rules=st.sampled_from(_RULES), is_implicit=st.sampled_from([False, False, False, True]), secure=st.booleans(), version=_numbers)
     def begin(self, rules: dict[str, Any], is_implicit: bool, secure: bool, version: int) -> None:
         is_implicit &= "clear_command_channel" not in rules
-        self.world = World(tls=_settings(**rules, implicit=is_implicit), limits=Limits(data_channel_timeout=5, data_stall_timeout=9))
+        self.world = self.make_world(tls=_settings(**rules, implicit=is_implicit), limits=Limits(data_channel_timeout=5, data_stall_timeout=9))
         for _ in range(2):
-            client = self.world.connect(kind=SecureClient)
+            client = self.world.connect(kind=self.kind)
             if is_implicit:
                 client.shake_hands(version)  # type: ignore[attr-defined]
                 self.world.turn()
@@ -82,7 +87,7 @@ class TLSSessions(RuleBasedStateMachine):
         """In the place of one that has left or was sent away."""
         if all(self.speaker(each) for each in range(2)) or len(self.world.clients) > 7:
             return
-        client: Any = self.world.connect(kind=SecureClient)
+        client: Any = self.world.connect(kind=self.kind)
         if client.wire.is_lost:
             return
         if self.world.site.settings.tls.implicit:
@@ -245,7 +250,24 @@ class TLSSessions(RuleBasedStateMachine):
             finish(self.world)
 
 
-class TLSTests(SynchronousTestCase):
+class SecureSocketClient(SecureClient, SocketClient):
+    """A client that encrypts what goes through sockets."""
+
+
+class TLSOverSockets(TLSSessions):
+    """The same through the transports of production, which write and read by themselves."""
+
+    kind = SecureSocketClient
+
+    def make_world(self, **settings: Any) -> World:
+        return Loopback(**settings)
+
+
+class TLSTests(FuzzCase):
     def test_sessions(self) -> None:
         """P-AUTH-4 to P-AUTH-7, P-CCC-2, P-TD-2 to P-TD-8: nothing in clear is executed behind AUTH, each command is answered, nothing is left."""
         run_state_machine_as_test(TLSSessions, settings=effort(30))
+
+    def test_over_sockets(self) -> None:
+        """P-AUTH-4 to P-AUTH-7, P-CCC-2, P-TD-2 to P-TD-8: so too through sockets."""
+        run_state_machine_as_test(TLSOverSockets, settings=effort(20))
