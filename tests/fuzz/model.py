@@ -106,6 +106,7 @@ _SHAPES = {  # the exact forms of P-PB-1, P-PB-3, P-SIZE-1, P-MDTM-1, P-SYST-1, 
     ("MKD", 257): r'"([^"]|"")*"[^"]*',
     ("REST", 350): r"[^0-9]*\d+[^0-9]*",
 }
+_CUT = "asked to stop"
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 
 
@@ -189,6 +190,8 @@ class Model:
 
     def _check(self, verb: str, argument: bytes, reply: Reply, begun: bool) -> None:
         self._demand(reply, f"{verb} {argument!r} in {self.login}", self._possible(verb, argument, begun), None)
+        if reply.code == 450 and _CUT in reply.text and not any(waiting == "ABOR" for waiting, _ in self.pending):
+            raise Disagreement(f"{verb} is cut off by an ABOR that has been answered")
         shape = _SHAPES.get((verb, reply.code))
         if shape is not None and not re.fullmatch(shape, reply.text, re.DOTALL):
             raise Disagreement(f"{verb} is answered {reply}")
