@@ -70,7 +70,7 @@ def _asked(*commands: tuple[str, bytes]) -> Any:
 
 
 class ArgumentTests(FuzzCase):
-    @effort(120)
+    @effort(60)
     @given(st.lists(_near_arguments, min_size=1, max_size=5))
     @example([("EPRT", b"|1|192.0.2.9|50000|" * 40)])
     @example([("EPRT", b"|2|::ffff:192.0.2.9|50000|")])
@@ -80,7 +80,7 @@ class ArgumentTests(FuzzCase):
         """P-GEN-1, P-GEN-2: an argument that is nearly right is taken or refused with a code that the verb may have, never with an error of ours."""
         finish(_asked(*commands).world)
 
-    @effort(80)
+    @effort(50)
     @given(_ports)
     @example(("PORT", b"192,0,2,9,4,0"))
     @example(("PORT", b"192,0,2,9,3,255"))

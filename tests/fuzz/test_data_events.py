@@ -223,4 +223,4 @@ class DataEvents(RuleBasedStateMachine):
 class DataEventTests(FuzzCase):
     def test_events(self) -> None:
         """P-DC-1 to P-DC-18, P-DX-1 to P-DX-21: whatever becomes of data connections, each command is answered and nothing is left."""
-        run_state_machine_as_test(DataEvents, settings=effort(25))
+        run_state_machine_as_test(DataEvents, settings=effort(20))

@@ -69,14 +69,14 @@ def _proxied(segments: list[bytes], peer: str = BALANCER) -> bytes:
 
 
 class ProxyHeaderTests(FuzzCase):
-    @effort(40)
+    @effort(20)
     @given(_HEADERS, cuts)
     def test_good_ones(self, header: bytes, cuts: list[int]) -> None:
         """P-PB-18: cut anywhere, the client behind it is greeted and heard."""
         got = _proxied(pieces_of(header + b"NOOP\r\n", cuts))
         self.assertEqual([b"220", b"200"], [line[:3] for line in got.splitlines()])
 
-    @effort(100)
+    @effort(50)
     @given(_near_headers, cuts)
     @example(b"PROXY UNKNOWN\r\n", [])
     @example(b"PROXY TCP4 198.51.100.5 203.0.113.7 040000 21\r\n", [])
@@ -121,7 +121,7 @@ class ClientHelloTests(FuzzCase):
                 got = self.answer([in_records(message, size)])
                 self.assertEqual((0x16, 2), (got[0], got[5]), f"{name} in records of {size}")
 
-    @effort(80)
+    @effort(40)
     @given(hellos, cuts)
     @example(b"", [])
     @example(b"\x16\x03\x01\xff\xff\x01\0\0\0", [])
@@ -131,7 +131,7 @@ class ClientHelloTests(FuzzCase):
         got = self.answer(pieces_of(octets, cuts))
         self.assertTrue(not got or got.startswith(_RECORDS), got)
 
-    @effort(60)
+    @effort(30)
     @given(hellos, cuts, st.booleans(), st.sampled_from(["RETR", "STOR"]), st.sampled_from(["off", "auto", "require"]), st.booleans())
     @example(b"", [], True, "RETR", "auto", True)
     @example(in_records(HELLOS["TLS 1.3 with a ticket"], 7), [3, 50], True, "RETR", "require", True)

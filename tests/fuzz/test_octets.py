@@ -105,7 +105,7 @@ def answers(segments: list[bytes], logs_in: bool) -> list[tuple[int, int]]:
 
 
 class StreamTests(FuzzCase):
-    @effort(150)
+    @effort(80)
     @given(_streams, cuts, st.booleans())
     @example(b"HELP\r\n\xff\xfd\nSYST\r\n", [7, 8, 9], True)
     @example(b"PASV\r\nRETR binary\r\n\xff\xf4\xff\xf2ABOR\r\n", [], True)
@@ -113,14 +113,14 @@ class StreamTests(FuzzCase):
         """P-LINE-1 to P-LINE-9, P-TEL-1 to P-TEL-10, P-GEN-4: whatever comes, replies are well-formed and at most one a line, and nothing is left."""
         answers(pieces_of(octets, cuts), logs_in)
 
-    @effort(100)
+    @effort(40)
     @given(_calm_streams, cuts, st.booleans())
     @example(b"x" * 9000 + b"\r\nNOOP\r\n", [1, 8191, 8192, 8193, 8194], False)
     def test_cuts_do_not_matter(self, octets: bytes, cuts: list[int], logs_in: bool) -> None:
         """P-LINE-1, P-LINE-4, P-TEL-7: the network cuts as it likes, and the answers are the same."""
         self.assertEqual(answers([octets], logs_in), answers(pieces_of(octets, cuts), logs_in))
 
-    @effort(60)
+    @effort(30)
     @given(_plain_streams, st.lists(st.tuples(st.integers(0, 400), _TELNET), min_size=1, max_size=4))
     def test_telnet_codes_do_not_matter(self, octets: bytes, codes: list[tuple[int, bytes]]) -> None:
         """P-TEL-2 to P-TEL-5, P-TEL-10: Telnet commands anywhere in lines and between them are no part of these."""

@@ -34,7 +34,7 @@ class ParserTests(FuzzCase):
             for sample in SAMPLES[name]:
                 check(sample)
 
-    @effort(400)
+    @effort(300)
     @given(_any)
     def test_any_octets(self, one: tuple[str, bytes]) -> None:
         """P-LINE-1 to P-LINE-11, P-PATH-1, P-PATH-2, P-PORT-1, P-EPRT-1: parsers keep their promises and raise nothing but what they say."""

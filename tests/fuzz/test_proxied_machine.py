@@ -173,4 +173,4 @@ class ProxiedSessions(RuleBasedStateMachine):
 class ProxiedTests(FuzzCase):
     def test_sessions(self) -> None:
         """P-PB-18, P-DC-10, P-DC-11: behind a balancer, too, each command is answered, data goes to its own client alone, nothing is left."""
-        run_state_machine_as_test(ProxiedSessions, settings=effort(30))
+        run_state_machine_as_test(ProxiedSessions, settings=effort(15))

@@ -258,4 +258,4 @@ def finish(world: World) -> None:
 class SessionTests(FuzzCase):
     def test_sessions(self) -> None:
         """P-GEN-2, P-GEN-3, P-GEN-11, P-GEN-15, P-PATH-4, P-SEC-10: one final reply a command, in order, and nothing left, whatever happens."""
-        run_state_machine_as_test(Sessions, settings=effort(60))
+        run_state_machine_as_test(Sessions, settings=effort(45))

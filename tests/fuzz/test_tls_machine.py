@@ -266,8 +266,8 @@ class TLSOverSockets(TLSSessions):
 class TLSTests(FuzzCase):
     def test_sessions(self) -> None:
         """P-AUTH-4 to P-AUTH-7, P-CCC-2, P-TD-2 to P-TD-8: nothing in clear is executed behind AUTH, each command is answered, nothing is left."""
-        run_state_machine_as_test(TLSSessions, settings=effort(30))
+        run_state_machine_as_test(TLSSessions, settings=effort(20))
 
     def test_over_sockets(self) -> None:
         """P-AUTH-4 to P-AUTH-7, P-CCC-2, P-TD-2 to P-TD-8: so too through sockets."""
-        run_state_machine_as_test(TLSOverSockets, settings=effort(20))
+        run_state_machine_as_test(TLSOverSockets, settings=effort(10))

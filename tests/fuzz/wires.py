@@ -105,9 +105,9 @@ class Wire:
         if self._producer is not None and (not self._is_streaming or self._is_paused):
             if self._is_streaming:
                 self._is_paused = False
-            before = self.dataBuffer
+            before = self._producer, self.dataBuffer, self._is_finishing, self.disconnecting
             self._producer.resumeProducing()
-            return self._is_streaming or self.dataBuffer != before
+            return self._is_streaming or (self._producer, self.dataBuffer, self._is_finishing, self.disconnecting) != before
         if self._producer is not None and not self.disconnecting:
             return False
         if self._is_finishing and not self.has_fin:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from random import Random
+from time import perf_counter
 from typing import Any
 
 from attrs import evolve
@@ -34,6 +35,7 @@ from twistftp.policy.isolation import VirtualDirectory
 from twistftp.policy.settings import Authentication, LogonAttempts, SiteSettings
 from twistftp.site import FTPSite
 from twistftp.storage.confinement import Confinement
+from twistftp.transport import deflate, receiving, sending
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.pool import PassivePool
 
@@ -44,6 +46,7 @@ PORTS = PortRange(50000, 50003)
 OTHER_PORTS = PortRange(50003, 50005)
 """What a reload may change them to."""
 _TURNS = 3000
+_TIMED = (deflate, receiving, sending)
 
 
 class _Slow:
@@ -120,6 +123,8 @@ class World:
         self.watch = Watch(self.place.root, self.place.virtual)
         self.watch.__enter__()
         self._defer_to_thread = threads.deferToThread
+        for module in _TIMED:  # how much work is done in one turn must not depend on how fast the machine is
+            module.perf_counter = self.clock.seconds  # type: ignore[attr-defined]
         threads.deferToThread = self.threads  # type: ignore[assignment]
         deadlines = Deadlines(self.clock)
         self.pool = PassivePool(self.clock, self.ports, deadlines, warm=2, listen=self.wires.listen)
@@ -256,6 +261,8 @@ class World:
                 raise
         finally:
             threads.deferToThread = self._defer_to_thread
+            for module in _TIMED:
+                module.perf_counter = perf_counter  # type: ignore[attr-defined]
             self.watch.__exit__()
             self.place.remove()
         if trouble and not is_broken:
