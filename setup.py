@@ -30,6 +30,7 @@ setup(
     python_requires=">=3.11",
     # twisted/plugins has no __init__.py, here as in every project with a plugin: it extends Twisted's own directory.
     packages=[*find_packages(include=["twistftp", "twistftp.*"]), "twisted.plugins"],
+    package_data={"twistftp": ["py.typed"]},
     install_requires=[
         *("Twisted[tls]>=24.10", "attrs>=23.1", "cattrs>=23.2", "click>=8.1", "zope.interface>=6"),
         # argon2-cffi hashes the passwords of users files; prometheus-client: /metrics; rich: the tables of "twistftp sessions".
@@ -37,13 +38,15 @@ setup(
         # These come with Twisted[tls]; certificates are read with the first, and "twistftp doctor" looks at a server's with both.
         *("cryptography>=42", "pyOpenSSL>=24", "service-identity>=23.1"),
     ],
-    # aioftp is one of the clients that the tests upload with, trustme makes certificates.
+    # aioftp is one of the clients that the tests upload with, trustme makes certificates, pytest tries the fixture.
     # atheris fuzzes the parsers by coverage (CONTRIBUTING.md); it is not made for all systems, so the tests do without.
     extras_require={
         "fuzz": ["atheris>=2.3"],
-        "test": ["aioftp>=0.22", "coverage", "hypothesis>=6.100", "mypy", "mypy-zope", "ruff", "setuptools>=70.1", "trustme>=1.1"],
+        "test": ["aioftp>=0.22", "coverage", "hypothesis>=6.100", "mypy", "mypy-zope", "pytest>=7", "ruff", "setuptools>=70.1", "trustme>=1.1"],
     },
-    entry_points={"console_scripts": ["twistftp = twistftp.cli:main"]},
+    # pytest, where there is one, loads the second: a small file that imports nothing of the package before a test asks for a site.
+    # It has the module's name, so that pytest knows it for the same as that of "pytest_plugins" in a conftest.py, or of "-p".
+    entry_points={"console_scripts": ["twistftp = twistftp.cli:main"], "pytest11": ["twistftp.testing.plugin = twistftp.testing.plugin"]},
     classifiers=[
         "Development Status :: 4 - Beta",
         "Environment :: No Input/Output (Daemon)",

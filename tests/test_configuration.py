@@ -21,6 +21,7 @@ data_channel_port_range = "50000-50100"
 [server]
 grace = 2.5
 control_socket = "run/s"
+listing_cache = 5
 
 [metrics]
 endpoint = "tcp:9121"
@@ -177,6 +178,7 @@ MISTAKES = {
     "[site.directory_browse]\nstyle = 'dos'": '[site.directory_browse] style = "dos": must be one of unix, ms-dos',
     "[site.authentication]\nstrcred = ['memory:a']": "[site.authentication] strcred: memory: argstring must be in format U:P:...",
     "[server]\ngrace = -1": "[server] grace = -1: must be 0 or more",
+    "[server]\nlisting_cache = -1": "[server] listing_cache = -1: must be 0 or more",
     "[firewall_support]\ndata_channel_port_range = '50-60'": '[firewall_support] data_channel_port_range = "50-60": port 50 is outside 1024-65535',
     "[firewall_support]\ndata_channel_port_range = 5000": ('[firewall_support] data_channel_port_range = 5000: must be a text such as "50000-50100"'),
     "[firewall_support]\ndata_channel_port_range = '2121'": (
@@ -240,7 +242,7 @@ class FileTests(Case):
         settings = self.read(FULL)
         one, two = settings.sites
         self.assertEqual(PortRange(50000, 50100), settings.firewall_support.data_channel_port_range)
-        self.assertEqual(2.5, settings.grace)
+        self.assertEqual((2.5, 5), (settings.grace, settings.listing_cache))
         self.assertEqual(("My New FTP Site", "127.0.0.1", 2100, "ftp.example.org"), (one.name, one.address, one.port, one.host_name))
         support = SiteFirewallSupport(
             "ftp.example.org", {"10.8.0.0/16": "10.8.0.1"}, PortRange(60000, 60100), ["10.0.0.0/8"], "24/64", False, False, 0, ["10.0.0.5"]

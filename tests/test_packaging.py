@@ -76,7 +76,7 @@ class WheelTests(SynchronousTestCase):
             names = set(archive.namelist())
             metadata = archive.read(next(name for name in names if name.endswith("/METADATA"))).decode()
         modules = {str(path.relative_to(CHECKOUT).as_posix()) for path in (CHECKOUT / "twistftp").rglob("*.py")}
-        self.assertLessEqual({*modules, "twisted/plugins/twistftp_plugin.py"}, names)
+        self.assertLessEqual({*modules, "twistftp/py.typed", "twisted/plugins/twistftp_plugin.py"}, names)
         self.assertEqual({"twisted/plugins/twistftp_plugin.py"}, {name for name in names if name.startswith("twisted/")})
         self.assertEqual({"twistftp", "twisted", f"twistftp-{twistftp.__version__}.dist-info"}, {name.split("/")[0] for name in names})
         self.assertIn("Requires-Python: >=3.11", metadata)

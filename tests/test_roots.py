@@ -9,7 +9,7 @@ from hypothesis.strategies import text
 from twisted.trial.unittest import SynchronousTestCase
 
 from twistftp.privileges import ServingUser
-from twistftp.roots import Place, expand, root_trouble
+from twistftp.roots import Place, directory_trouble, expand, root_trouble, served_trouble
 
 NOBODY = 65534
 
@@ -97,3 +97,33 @@ class RootTroubleTests(SynchronousTestCase):
             locked.chmod(0o755)
         (self.base / "pub").chmod(0o744)
         self.assertIn("is not readable", root_trouble(str(self.base / "pub"), place))
+
+
+class DirectoryTroubleTests(SynchronousTestCase):
+    """Whether files can be made in a directory, and stay private there."""
+
+    def setUp(self) -> None:
+        self.base = Path(os.path.abspath(self.mktemp()))
+        (self.base / "pub" / "deep").mkdir(parents=True)
+        (self.base / "public").mkdir()
+
+    def test_others_may_write(self) -> None:
+        """Where everybody may write files could be put in place of the server's, unless it is as in /tmp."""
+        if os.name != "posix":
+            raise SkipTest("needs permission bits")
+        for mode, begins in ((0o700, ""), (0o755, ""), (0o777, "everybody may write there"), (0o1777, "")):
+            (self.base / "pub").chmod(mode)
+            trouble = directory_trouble(str(self.base / "pub"), Place())
+            self.assertEqual((bool(begins), True), (bool(trouble), trouble.startswith(begins)), oct(mode))
+
+    def test_served(self) -> None:
+        """It may not lie in a directory that is served, by whatever way; beside one, or above, it may."""
+        base = str(self.base)
+        (self.base / "link").symlink_to("pub/deep")
+        for name in ("pub", "pub/deep", "link", "public/../pub"):
+            trouble = served_trouble(f"{base}/{name}", [f"{base}/other", f"{base}/pub/"], Place())
+            self.assertIn(f"lies in {base}/pub/, which is served", trouble, name)
+        for name in ("public", "", "none"):
+            self.assertEqual("", served_trouble(f"{base}/{name}", [f"{base}/pub"], Place()), name)
+        self.assertIn("lies in /,", served_trouble(base, ["/"], Place()))
+        self.assertIn("lies in /pub,", served_trouble("/link", ["/pub"], Place(base)))

@@ -28,6 +28,8 @@ from twistftp.configuration import ConfigurationError
 from twistftp.policy.channels import DYNAMIC, PortRange
 from twistftp.policy.settings import Authentication, FirewallSupport, ServerSettings, SiteFirewallSupport, SiteSettings
 from twistftp.service import CannotStart, Server
+from twistftp.storage.listing_cache import OCTETS
+from twistftp.storage.listing_cache import SHARED as LISTINGS
 from twistftp.virtual_hosts import VirtualHosts
 
 ONE = SiteSettings("/srv/ftp", name="one")
@@ -280,6 +282,14 @@ class ReloadTests(Case):
         self.assertIs(port, self.network[2121, "::"])
         server.stopService()
         self.assertEqual(3.0, self.sites[0].grace)
+
+    def test_listing_cache(self) -> None:
+        """What is kept of listings has the bound of the settings, at the start and after SIGHUP."""
+        self.addCleanup(LISTINGS.limit, OCTETS)
+        server = self.started(ONE)
+        self.assertEqual(32 << 20, LISTINGS.most_octets)
+        self.reload(server, ONE, listing_cache=5)
+        self.assertEqual((5 << 20, ["SIGHUP: listing_cache: 32 -> 5"]), (LISTINGS.most_octets, self.said))
 
     def test_traps(self) -> None:
         """What asks for trouble is one line each, at the start and when SIGHUP brings it; what was said is not said again."""

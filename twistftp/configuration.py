@@ -23,7 +23,7 @@ from twistftp.accounts.checkers import make_checkers
 from twistftp.accounts.user_book import load_users
 from twistftp.policy.rules import BadSetting
 from twistftp.policy.settings import Authentication, ServerSettings, SiteSettings, TLSSettings, describe_change
-from twistftp.roots import Place, expand, root_trouble
+from twistftp.roots import Place, directory_trouble, expand, root_trouble, served_trouble
 from twistftp.structuring import Refused, Where, advice, first_fault, structure
 
 __all__ = ["OPTIONS", "ConfigurationError", "describe_change", "load", "read"]
@@ -43,6 +43,7 @@ OPTIONS: Mapping[tuple[str | int, ...], str] = {
     ("site", 0, "logging", "commands"): "--log-commands",
     ("site", 0, "logging", "file"): "--access-log",
     ("site", 0, "logging", "format"): "--access-log-format",
+    ("site", 0, "logging", "capture"): "--capture",
     ("site", 0, "firewall_support", "external_address"): "--external-address",
     ("site", 0, "firewall_support", "external_addresses"): "--external-address",
     ("site", 0, "firewall_support", "external_ports"): "--external-ports",
@@ -85,7 +86,10 @@ def read(path: str | None, given: Mapping[Where, object] | None = None, place: P
     settings = source.structured(source.document())
     sites = tuple(source.checked(number, site, place) for number, site in enumerate(settings.sites))
     ports = settings.firewall_support.data_channel_port_range
+    served = [seen for site in sites for seen in (*site.user_isolation.seen(site.root), *(one.root for one in site.virtual_directory))]
     for number, site in enumerate(sites):
+        if site.logging.capture and (trouble := served_trouble(site.logging.capture, served, place)):
+            source.refuse(("site", number, "logging", "capture"), site.logging.capture, trouble)
         mapped = site.firewall_support.external_ports
         if mapped is not None and len(mapped) != len(ports):
             rule = f"must be as many ports as the passive ports {ports}" if len(ports) else "needs passive ports other than 0-0, and as many"
@@ -174,7 +178,8 @@ class _Source:
             raise  # a fault of ours, not of the file
         if not whole.site:
             raise ConfigurationError(f"{self.path}: has no [[site]], so there is nothing to serve")
-        return ServerSettings(whole.site, whole.firewall_support, whole.server.grace, whole.server.control_socket, whole.metrics)
+        server = whole.server
+        return ServerSettings(whole.site, whole.firewall_support, server.grace, server.control_socket, whole.metrics, server.listing_cache)
 
     def checked(self, number: int, site: SiteSettings, place: Place) -> SiteSettings:
         """The site with its root as an absolute path, after all that must hold on this machine was found to hold."""
@@ -200,6 +205,8 @@ class _Source:
         logging = site.logging
         if logging.file:
             logging = evolve(logging, file=self.absolute((*where, "logging", "file"), logging.file, place))
+        if logging.capture:
+            logging = evolve(logging, capture=self._writable((*where, "logging", "capture"), logging.capture, place))
         tls = self._with_files((*where, "tls"), site.tls, place)
         authentication = self._with_users(where, site.authentication, place)
         return evolve(
@@ -221,6 +228,13 @@ class _Source:
         directory = self.absolute(where, text, place)
         if trouble := root_trouble(directory, place):
             self.refuse(where, text, f"{trouble}{'' if directory == text else f' ({_shown(directory)[1:-1]})'}")
+        return directory
+
+    def _writable(self, where: Where, text: str, place: Place) -> str:
+        """The absolute path of a directory that files are to be made in."""
+        directory = self.absolute(where, text, place)
+        if trouble := directory_trouble(directory, place):
+            self.refuse(where, text, trouble)
         return directory
 
     def _start(self, where: Where) -> str:

@@ -22,6 +22,7 @@ from twistftp.policy.settings import ServerSettings
 from twistftp.site import FTPSite
 
 if TYPE_CHECKING:
+    from twistftp.capsules.recording import Recording
     from twistftp.metrics import Latencies
 
 __all__ = ["Monitoring"]
@@ -51,6 +52,8 @@ class Monitoring:
         self.latencies: dict[str, Latencies] = {}
         self._reactor, self._services, self._now, self._in_thread, self._owner = reactor, services, now, in_thread, owner
         self._logs: dict[FTPSite, tuple[tuple[str, str, str], CommandLog | TransferLog]] = {}  # with path, format and the site's name
+        self._captures: dict[FTPSite, str] = {}  # the directory of each site's capsules
+        self._recordings: dict[str, Recording] = {}  # those of each directory, whichever sites they are of
         self._metered: dict[FTPSite, Latencies] = {}
         self._socket: ControlSocket | None = None
         self._socket_wanted = ""
@@ -68,6 +71,7 @@ class Monitoring:
         self._open_metrics(settings.metrics.endpoint)
         for site in self._running():
             self._open_log(site)
+            self._capture(site)
         self._meter()
         self._open_socket(settings.control_socket)
 
@@ -81,7 +85,9 @@ class Monitoring:
         running = self._running()
         for site in [site for site in self._logs if site not in running]:
             self._close_log(site)
+        self._captures = {site: directory for site, directory in self._captures.items() if site in running}
         for site in running:
+            self._capture(site)
             try:
                 self._open_log(site)
             except CannotBind as error:
@@ -97,6 +103,7 @@ class Monitoring:
     def close(self) -> Deferred[Any]:
         """Close everything; what the logs hold is written."""
         closing: list[Deferred[Any]] = [self._close_log(site) for site in list(self._logs)]
+        closing += [recording.close() for recording in self._recordings.values()]
         if self._socket is not None:
             closing.append(maybeDeferred(self._socket.close))
         if self._port is not None:
@@ -145,6 +152,24 @@ class Monitoring:
             return maybeDeferred(lambda: None)
         site.transcript.remove_recorder(log)
         return log.file.close()
+
+    def _capture(self, site: FTPSite) -> None:
+        """From now on write the sessions of a site down, or no more; those that are under way go on as they began."""
+        wanted = site.settings.logging.capture
+        if wanted == self._captures.get(site, ""):
+            return
+        try:
+            from twistftp.capsules.control import capturing  # those who capture nothing do without, as without metrics
+            from twistftp.capsules.recording import Recording
+        except ImportError:
+            self._log.error("capsules: cannot begin to capture behind a chroot; start the server with it")
+            return
+        self._captures[site] = wanted
+        site.protocol = type(site).protocol
+        if wanted:
+            if wanted not in self._recordings:
+                self._recordings[wanted] = Recording(self._reactor, wanted, self._in_thread, self._now)
+            site.protocol = capturing(self._recordings[wanted])  # type: ignore[assignment]
 
     def _meter(self) -> None:
         """Measure the latencies of all sites if metrics are asked for."""

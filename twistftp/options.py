@@ -55,6 +55,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         ["grace", None, None, "Seconds that SIGTERM lets transfers finish; default 10."],
         ["access-log", None, None, "File that gets a line for each command (or transfer, for xferlog); SIGHUP opens it again."],
         ["access-log-format", None, None, "Format of the access log: w3c (default), json or xferlog."],
+        ["capture", None, None, "Directory that gets a file for each session, all of what was said in it, secrets masked: see twistftp replay."],
         ["control-socket", None, None, "Unix socket where 'twistftp status' asks; default twistftp.sock in XDG_RUNTIME_DIR or /run; off for none."],
         ["metrics", None, None, "Twisted endpoint for Prometheus, /metrics, and for /healthz, such as tcp:9121:interface=127.0.0.1."],
         ["config", "c", None, "Configuration file (TOML). Options given beside it override it."],
@@ -72,6 +73,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             "private-key": usage.CompleteFiles("*.pem"),
             "users": usage.CompleteFiles(),
             "access-log": usage.CompleteFiles(),
+            "capture": usage.CompleteDirs(),
             "config": usage.CompleteFiles("*.toml"),
             "interface": usage.CompleteNetInterfaces(),
         }
@@ -168,6 +170,8 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             self["config"] = os.path.abspath(self["config"])  # a daemon changes its directory, and SIGHUP reads again
         if self["access-log"] is not None:
             self["access-log"] = self.settings.sites[0].logging.file
+        if self["capture"] is not None:
+            self["capture"] = self.settings.sites[0].logging.capture
         if self["control-socket"] is not None:
             self["control-socket"] = self.settings.control_socket
 

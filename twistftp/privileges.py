@@ -12,7 +12,7 @@ import os
 from attrs import frozen
 from twisted.internet import tcp
 
-__all__ = ["ServingUser", "may_read", "prepare_for_chroot"]
+__all__ = ["ServingUser", "may_read", "may_write", "prepare_for_chroot"]
 
 
 @frozen
@@ -49,14 +49,23 @@ class ServingUser:
 
 def may_read(directory: str, user: ServingUser | None) -> bool:
     """Whether ``user`` (``None``: this process) may list and enter ``directory``."""
+    return _may(directory, os.R_OK | os.X_OK, user)
+
+
+def may_write(directory: str, user: ServingUser | None) -> bool:
+    """Whether ``user`` (``None``: this process) may make files in ``directory``."""
+    return _may(directory, os.W_OK | os.X_OK, user)
+
+
+def _may(directory: str, mode: int, user: ServingUser | None) -> bool:
     if user is None or os.geteuid() != 0:
-        return os.access(directory, os.R_OK | os.X_OK)
+        return os.access(directory, mode)
     # Mode bits alone would not tell (ACLs, the directories above); a child that becomes the user and asks does.
     child = os.fork()
     if not child:
         try:
             user.become()
-            os._exit(0 if os.access(directory, os.R_OK | os.X_OK) else 1)
+            os._exit(0 if os.access(directory, mode) else 1)
         finally:
             os._exit(2)
     return os.waitpid(child, 0)[1] == 0

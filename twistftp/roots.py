@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from attrs import frozen
 
-from twistftp.privileges import ServingUser, may_read
+from twistftp.privileges import ServingUser, may_read, may_write
 
-__all__ = ["Place", "expand", "root_trouble"]
+__all__ = ["Place", "directory_trouble", "expand", "root_trouble", "served_trouble"]
 
 
 @frozen
@@ -80,4 +80,34 @@ def root_trouble(root: str, place: Place) -> str:
     if not may_read(directory, place.user):
         who = f"user {place.user.uid} (--uid)" if place.user else "this user"
         return f"is not readable for {who}: read and search permission are needed, on the directories above it search permission"
+    return ""
+
+
+def directory_trouble(path: str, place: Place) -> str:
+    """Why no files can be made in the directory ``path``, ``""`` if they can."""
+    directory = place.outside(path)
+    try:
+        mode = os.stat(directory).st_mode
+    except FileNotFoundError:
+        return "no such directory; make it, for it is not made by itself"
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    if not stat.S_ISDIR(mode):
+        return "is not a directory"
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        return "everybody may write there, and put other files in place of the server's (chmod o-w)"
+    if not may_write(directory, place.user):
+        return f"is not writable for {f'user {place.user.uid} (--uid)' if place.user else 'this user'}"
+    return ""
+
+
+def served_trouble(path: str, served: Iterable[str], place: Place) -> str:
+    """Why what is in the directory ``path`` would not stay private while the directories ``served`` are served; ``""`` if it would."""
+
+    def real(name: str) -> str:
+        return os.path.join(os.path.normcase(os.path.realpath(place.outside(name))), "")
+
+    for one in served:
+        if real(path).startswith(real(one)):
+            return f"lies in {one}, which is served: clients could fetch what is there; choose a directory outside"
     return ""

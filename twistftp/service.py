@@ -31,6 +31,7 @@ from twistftp.policy.settings import ServerSettings, SiteSettings, describe_chan
 from twistftp.policy.traps import traps
 from twistftp.privileges import ServingUser, prepare_for_chroot
 from twistftp.site_service import SiteService
+from twistftp.storage.listing_cache import SHARED as LISTINGS
 
 __all__ = ["CannotStart", "Options", "Server", "SiteService", "makeService"]
 
@@ -91,6 +92,8 @@ def makeService(options: Options) -> Server:
             above["uid"], above["gid"] = None, None if user else above.get("gid")
     if options.settings.metrics.endpoint:
         from twistftp import metrics  # noqa: F401 (as the realm)
+    if any(site.logging.capture for site in options.settings.sites):
+        from twistftp.capsules import control  # noqa: F401 (as the realm)
     for site in options.settings.sites:
         checkers(site.authentication.strcred)
         make_tls(site)
@@ -149,6 +152,7 @@ class Server(MultiService):
         """
         super().__init__()
         self.reactor, self.settings, self.pool = reactor, settings, pool
+        LISTINGS.limit(settings.listing_cache << 20)
         self.make_portal, self.make_site, self._make_tls = make_portal, make_site, make_tls
         self._listen, self._reread, self._user, self._foreground = listen, reread, user, foreground
         self._is_bound = False
@@ -289,6 +293,7 @@ class Server(MultiService):
         known, self.settings = traps(self.settings, system_range()), new
         self._warn(known)
         self.pool.ports = new.firewall_support.data_channel_port_range
+        LISTINGS.limit(new.listing_cache << 20)
         for was, site in pairs:
             if site is None:
                 services[was.name].disownServiceParent()  # type: ignore[union-attr]

@@ -34,6 +34,7 @@ from twistftp.session.transcript import Transcript
 from twistftp.session.verbs.denied import denying, unknown_verbs
 from twistftp.session.verbs.table import SITE_VERBS, VERBS
 from twistftp.session.verdicts import Verdicts
+from twistftp.storage.listing_cache import SHARED as LISTINGS
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.deflate import Mill
 from twistftp.transport.dns import DNS
@@ -154,6 +155,7 @@ class FTPSite(FTPFactory):
         """The last one is closed."""
         self.resolver.stop()
         self.logon_guard.stop()
+        LISTINGS.clear()  # other sites of the process lose theirs, too, and make them again
         super().stopFactory()
 
     # -- connections ---------------------------------------------------------------------------------------------------------------------
@@ -177,7 +179,7 @@ class FTPSite(FTPFactory):
         if refused is not None:
             self.transcript.tally.refused += 1
             return Refusal(None if site.settings.tls.implicit else refused, self.deadlines)
-        return ServerPI(site, next(site._numbers), peer)
+        return site.protocol(site, next(site._numbers), peer)  # type: ignore[call-arg]
 
     def receive(self, control: ServerPI) -> Reply | None:
         """

@@ -30,6 +30,7 @@ Where = tuple[str | int, ...]
 
 
 _GRACE = attrs.fields(ServerSettings).grace
+_LISTING_CACHE = attrs.fields(ServerSettings).listing_cache
 
 
 def _one_process(instance: object, attribute: attrs.Attribute[int], value: int) -> None:
@@ -44,6 +45,7 @@ class _Server:
     workers: int = attrs.field(default=1, validator=_one_process)
     grace: float = attrs.field(default=_GRACE.default, validator=_GRACE.validator)
     control_socket: str = ""
+    listing_cache: int = attrs.field(default=_LISTING_CACHE.default, validator=_LISTING_CACHE.validator)
 
 
 @frozen

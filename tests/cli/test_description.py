@@ -116,9 +116,10 @@ class DescriptionTests(SynchronousTestCase):
 
     def test_logs(self) -> None:
         """Where lines and metrics go."""
-        site = SiteSettings(root="/", logging=Logging(file="/var/log/ftp.log", format="json"))
+        site = SiteSettings(root="/", logging=Logging(file="/var/log/ftp.log", format="json", capture="/var/capsules"))
         text = "\n".join(describe_server(ServerSettings((site,), metrics=Metrics("tcp:9121")), LINUX))
         self.assertIn("writes an access log to /var/log/ftp.log (json)\n", text)
+        self.assertIn("secrets masked, to files in /var/capsules\n", text)
         self.assertIn("metrics for Prometheus: tcp:9121\n", text)
 
     def test_several_sites(self) -> None:

@@ -57,6 +57,19 @@ class HomeTests(SynchronousTestCase):
         """Without isolation nobody has one, and no name is refused."""
         self.assertIsNone(UserIsolation().home_of("../x"))
 
+    @given(TEMPLATES, sampled_from(("alice", "x.y", "\xe9")))
+    def test_seen(self, template: str, user: str) -> None:
+        """Every home lies in what is said to be seen; where homes are not isolated, that is the root."""
+        isolation = isolate(home=template, anonymous_home="LocalUser/Public")
+        home = isolation.home_of(user)
+        assert isinstance(home, Home)
+        way = posixpath.join(home.base or "/root", *(str(name) for name in home.names))
+        seen, public = isolation.seen("/root")
+        self.assertTrue(posixpath.normpath(way).startswith(posixpath.join(posixpath.normpath(seen), "")), (way, seen))
+        self.assertEqual("/root/LocalUser/Public", public)
+        self.assertEqual(("/root",), UserIsolation("start_in_users_directory").seen("/root"))
+        self.assertEqual(("/root",), UserIsolation().seen("/root"))
+
     def test_names(self) -> None:
         """What can be a directory on any system."""
         for name in ("alice", "a.b", "Ä", "a b", "x" * 255, "dan@example.org", "~root", "$HOME"):

@@ -24,6 +24,7 @@ from twisted.trial.unittest import TestCase
 from tests.support.trees import plant
 from twistftp.policy.settings import SiteSettings
 from twistftp.site import FTPSite
+from twistftp.storage.listing_cache import SHARED as LISTINGS
 from twistftp.transport.sockets import listen
 
 __all__ = ["PATIENCE", "RunningSite", "SiteCase", "free_range", "has_ipv6", "in_time", "until"]
@@ -100,6 +101,7 @@ class RunningSite:
     def left_over(self) -> list[str]:
         """What was not there before the first client."""
         site, pool = self.site, self.site.pool
+        LISTINGS.clear()  # what is kept of them is nobody's
         counts = {"sessions": len(site.sessions), "ports": pool.open_ports, "leases": pool.active_leases, "data connections": pool.open_connections}
         return [f"{count} {what}" for what, count in counts.items() if count] + _Holdings().beyond(self._before)
 

@@ -59,7 +59,7 @@ class Visitor:
         causes: list[Any] = []
 
         def begin(octets: bytes) -> Any:
-            begun = self.tls.begin_data(octets)
+            begun = self.tls.begin_data(octets, 0)
             if begun is None:
                 return None
             causes.append(begun[1])

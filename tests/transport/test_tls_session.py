@@ -10,12 +10,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.tls import TLS12, TLS13, VERSIONS, Link, TLSClient, authority, authority_file, client_context, site_tls
 from tests.support.visitors import CLIENT, Visitor, hello
 from twistftp.policy.diagnosis import Cause
-from twistftp.transport.tls_session import Neighbours
+from twistftp.transport.tls_session import Neighbours, SessionTLS
 
 
 class SessionCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.site = site_tls(self)
+        self.now = 0.0
+        self.site = site_tls(self, lambda: self.now)
         self.neighbours = Neighbours()
 
     def visitor(self, version: Any = TLS13, **about: Any) -> Visitor:
@@ -133,6 +134,67 @@ class RuleTests(SessionCase):
         self.assertEqual([None] * 4, [visitor.connect(ticket)[1] for ticket in (visitor.ticket, None, None, None)])
         self.assertEqual(Cause.NOT_RESUMED, visitor.connect(stranger.ticket)[1])
 
+    def test_sibling_that_has_ended(self) -> None:
+        """A program with one store may offer what is left of a session that it has closed; a stranger's is a stranger's still."""
+        for version in VERSIONS:
+            for user, expected in (("alice", None), ("bob", Cause.NOT_RESUMED)):
+                visitor, other = self.visitor(version), self.visitor(version, user=lambda user=user: user)
+                visitor.connect(visitor.ticket)
+                other.tls.close()
+                self.assertEqual(expected, visitor.connect(other.ticket)[1], (version, user))
+
+    def test_sibling_before_login(self) -> None:
+        """
+        Go's programs (rclone) open several sessions with one store, and the newest ticket may be of one that is not logged in yet. Its
+        control connection has offered the other's ticket: that only the same program can.
+        """
+        for version in VERSIONS:
+            for is_kin, has_ended in ((True, False), (True, True), (False, False)):
+                visitor = self.visitor(version)
+                visitor.connect(visitor.ticket)
+                other = self.visitor(version, user=lambda: "", offers=visitor.ticket if is_kin else None)
+                third = self.visitor(version, user=lambda: "", offers=other.ticket)
+                if has_ended:
+                    other.tls.close()
+                for sibling in (other, third):
+                    self.assertEqual(None if is_kin else Cause.NOT_RESUMED, visitor.connect(sibling.ticket)[1], (version, is_kin, has_ended))
+
+    def test_kin_by_a_handshake_that_ends(self) -> None:
+        """A ClientHello that was overheard and is sent again makes nobody kin: only who wrote it can end its handshake."""
+        for version in VERSIONS:
+            visitor = self.visitor(version)
+            visitor.connect(visitor.ticket)
+            thief = SessionTLS(self.site, CLIENT, self.neighbours)
+            self.assertIsNotNone(thief.begin_control(hello(visitor, visitor.ticket)))
+            self.assertIsNot(visitor.tls.family, thief.family)
+
+    def test_astray(self) -> None:
+        """A sibling's own connection to the port that it has just left is the sibling's; to any other port it is this session's."""
+        for has_ended in (False, True):
+            for port, after, expected in ((30000, 0, Cause.NOT_RESUMED), (30001, 0, None), (30000, 3, None)):
+                visitor, sibling = self.visitor(), self.visitor()
+                visitor.connect(visitor.ticket)
+                sibling.tls.port_left(30000)
+                if has_ended:
+                    sibling.tls.close()
+                self.now += after
+                begun = visitor.tls.begin_data(hello(visitor, sibling.ticket), port)
+                self.assertEqual(expected, begun and begun[1], (has_ended, port, after))
+                self.assertEqual(expected is not None, visitor.tls.is_stray(hello(visitor, sibling.ticket), port))
+
+    def test_memory_of_ended_sessions(self) -> None:
+        """What is remembered of them is bounded, and goes with the last session of the address."""
+        visitor = self.visitor()
+        first = self.visitor()
+        visitor.connect(visitor.ticket)
+        ticket = first.ticket
+        first.tls.close()
+        for _ in range(20):
+            self.visitor().tls.close()
+        self.assertEqual(Cause.NOT_RESUMED, visitor.connect(ticket)[1])
+        visitor.tls.close()
+        self.assertEqual({}, self.neighbours._by_address)
+
     def test_certificate(self) -> None:
         """P-TD-10: a certificate on a data connection must be the control connection's; none is none."""
         site = site_tls(self, client_certificates="allow", client_ca=authority_file(self))
@@ -144,7 +206,7 @@ class RuleTests(SessionCase):
                 for other, is_own in others:
                     visitor.context = client_context(version, identity=other)
                     found: list[bool] = []
-                    link = Link(lambda octets, visitor=visitor: (visitor.tls.begin_data(octets) or [None])[0], TLSClient(visitor.context))
+                    link = Link(lambda octets, visitor=visitor: (visitor.tls.begin_data(octets, 0) or [None])[0], TLSClient(visitor.context))
                     link.secure.secured = lambda ssl, visitor=visitor, found=found: found.append(visitor.tls.is_own_certificate(ssl))
                     link.shake_hands()
                     self.assertEqual([is_own], found, (version, identity, other))

@@ -10,9 +10,11 @@ import click
 
 from twistftp import __version__
 from twistftp.cli.check import check
+from twistftp.cli.conform.command import conform
 from twistftp.cli.doctor.command import doctor
 from twistftp.cli.firewall import firewall
 from twistftp.cli.passwd import passwd
+from twistftp.cli.replay import replay
 from twistftp.cli.status import disconnect, sessions, status
 
 __all__ = ["main"]
@@ -25,9 +27,11 @@ def main() -> None:
 
 
 main.add_command(check)
+main.add_command(conform)
 main.add_command(doctor)
 main.add_command(firewall)
 main.add_command(passwd)
+main.add_command(replay)
 main.add_command(status)
 main.add_command(sessions)
 main.add_command(disconnect)

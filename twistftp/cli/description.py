@@ -68,6 +68,8 @@ def _logging(site: SiteSettings) -> Iterator[str]:
         yield f"ends transfers that are slower than {limits.min_bytes_per_second} bytes a second"
     if logging.file:
         yield f"writes an access log to {logging.file} ({logging.format})"
+    if logging.capture:
+        yield f"writes all that is said in each session, secrets masked, to files in {logging.capture}"
 
 
 def _users(site: SiteSettings) -> str:

@@ -110,6 +110,18 @@ class UserIsolation:
             return Home(template, ())
         return Home("/".join(names[:own]) or "/", names[own : own + 1], _full(names[own + 1 :]))
 
+    def seen(self, root: str) -> tuple[str, ...]:
+        """The directories of the host in which is all that users see, where the site's root is ``root``; virtual directories not counted."""
+        if self.mode != "isolate":
+            return (root,)
+        found = []
+        for template in (self.home, self.anonymous_home):
+            fixed = template.partition(_USER)[0]
+            if fixed != template:
+                fixed = fixed[: fixed.rfind("/") + 1]
+            found.append(fixed if _is_absolute(fixed) else f"{root}/{fixed}")
+        return tuple(found)
+
 
 def _full(names: Path) -> Path:
     return tuple(name for name in names if name)

@@ -207,12 +207,13 @@ class Messages:
 class Logging:
     """
     ``[site.logging]``: ``commands`` whether each command, too, is written to the log (secrets masked); ``file`` the access log
-    (``""`` = none), ``format`` its format.
+    (``""`` = none), ``format`` its format. ``capture`` is the directory where a capsule of each session goes (``""`` = none).
     """
 
     commands: bool = False
     file: str = ""
     format: str = field(default="w3c", validator=_one_of("w3c", "json", "xferlog"))
+    capture: str = ""
 
 
 @frozen
@@ -258,7 +259,7 @@ class Metrics:
 class ServerSettings:
     """
     A whole process: its sites, the port range they share and ``grace``, the seconds SIGTERM lets transfers finish. ``control_socket``
-    is where ``twistftp status`` asks: a path, ``""`` for the usual place, ``"off"`` for none.
+    is where ``twistftp status`` asks: a path, ``""`` for the usual place, ``"off"`` for none. ``listing_cache``: MiB of listings kept in memory.
     """
 
     sites: tuple[SiteSettings, ...]
@@ -266,6 +267,7 @@ class ServerSettings:
     grace: float = field(default=10.0, validator=_at_least(0))
     control_socket: str = ""
     metrics: Metrics = Metrics()
+    listing_cache: int = _count(32)
 
 
 def pair_sites(old: Iterable[SiteSettings], new: Iterable[SiteSettings]) -> list[tuple[SiteSettings | None, SiteSettings | None]]:

@@ -19,7 +19,7 @@ from twistftp.wire.paths import decode_name
 from twistftp.wire.replies import Reply, cleaned
 from twistftp.wire.states import Keeps, Login, Needs
 
-__all__ = ["LINE_TOO_LONG", "TLS_FIRST", "dispatch", "syntax_reply", "unknown"]
+__all__ = ["LINE_TOO_LONG", "OTHER_PROTOCOLS", "TLS_FIRST", "dispatch", "syntax_reply", "unknown"]
 
 LINE_TOO_LONG = Reply.of(500, "Command line too long.")
 _NOT_LOGGED_IN = Reply.of(530, "Please log in with USER and PASS.")
@@ -29,7 +29,7 @@ _OTHER_PROTOCOL = Reply.of(421, "This is an FTP server.", closes=True)
 _TOO_MANY_UNKNOWN = Reply.of(421, "Too many unknown commands.", closes=True)
 
 # What browsers and mailers say when somebody makes them talk to an FTP server (PROTOCOL P-CONN-2, P-SEC-14).
-_OTHER_PROTOCOLS = frozenset(("GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "EHLO", "HELO"))
+OTHER_PROTOCOLS = frozenset(("GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "EHLO", "HELO"))
 _UNKNOWN_VERBS = 10
 _NOT_BELIEVED = Reply.of(421, "PROXY headers are not accepted from your address.", closes=True)
 
@@ -90,7 +90,7 @@ def unknown(session: Session, verb: str, line: bytes) -> Reply:
             session.site.reception.not_believed(session.peer)
             return _NOT_BELIEVED
         first = line.split(b" ", 1)[0]
-        if verb in _OTHER_PROTOCOLS or first.endswith(b":"):
+        if verb in OTHER_PROTOCOLS or first.endswith(b":"):
             return _OTHER_PROTOCOL
         if session.unknown_verbs >= _UNKNOWN_VERBS:
             return _TOO_MANY_UNKNOWN

@@ -49,8 +49,10 @@ class ServerPI(Introducible):
     One client's control connection, made by ``site``, the :class:`twistftp.site.FTPSite`; ``peer`` is the client's address.
 
     At most one command runs at a time. Lines that come meanwhile wait in ``_intake``, except what acts at once during a
-    transfer (``while_busy``).
+    transfer (``while_busy``). ``kind_of_session`` and ``kind_of_outlet`` are there for kinds of it that see more (``capsules``).
     """
+
+    kind_of_session, kind_of_outlet = Session, Outlet
 
     def __init__(self, site: Any, identifier: int, peer: str) -> None:
         self.site = site
@@ -73,8 +75,8 @@ class ServerPI(Introducible):
         """Greet first, before any octet is read (PROTOCOL P-CONN-1)."""
         transport: Any = self.transport
         tune_control(transport)
-        self.session = Session(self.site, self._identifier, self.peer, self)
-        self._outlet = Outlet(transport, self.site.reactor.callLater, self._go_on, self._is_unread)
+        self.session = self.kind_of_session(self.site, self._identifier, self.peer, self)
+        self._outlet = self.kind_of_outlet(transport, self.site.reactor.callLater, self._go_on, self._is_unread)
         transport.registerProducer(self._outlet, True)
         self.site.connected(self)
         self._patience.watch(self)
@@ -92,8 +94,8 @@ class ServerPI(Introducible):
             session.transfer.abort(Cause.CLIENT_GONE)
         if self._running is not None:
             self._running.cancel()
-        session.log_out()
         tls_lost(session)
+        session.log_out()
         self.site.deadlines.forget(self)
         self.site.disconnected(self)
 
@@ -291,8 +293,7 @@ class ServerPI(Introducible):
     def abort(self) -> None:
         """Reset the connection."""
         self._is_closing = True
-        transport: Any = self.transport
-        transport.abortConnection()
+        self.transport.abortConnection()  # type: ignore[union-attr]
 
     @property
     def is_busy(self) -> bool:

@@ -122,4 +122,5 @@ def tls_lost(session: Session) -> None:
     """The session has ended, or starts afresh: its TLS sessions are nobody's any more."""
     tls, session.tls = session.tls, None
     if tls is not None:
+        session.drop_data_port()  # while the user is known: a connection may be on its way there
         tls.close()

@@ -106,6 +106,7 @@ class Session:
         "restart",
         "rights",
         "site",
+        "spares_data_port",
         "start",
         "store",
         "tls",
@@ -131,6 +132,7 @@ class Session:
         self.octets_sent = 0  # over data connections that have ended
         self.octets_received = 0
         self.data_port: Any = None  # an IDataPort, until a transfer takes it
+        self.spares_data_port = False  # the transfer that is being refused leaves it
         self.passive_by = ""  # PASV or EPSV, whichever set the latest data port up
         self.transfer: Transfer | None = None
         self.tls: SessionTLS | None = None  # from AUTH on; data connections keep it after CCC
@@ -279,7 +281,10 @@ class Session:
         return port
 
     def refuse_data_port(self) -> None:
-        """The transfer was refused, which uses the set-up up (PROTOCOL P-DC-1)."""
+        """The transfer was refused, which uses the set-up up (PROTOCOL P-DC-1), unless that was said to spare it."""
+        if self.spares_data_port:
+            self.spares_data_port = False
+            return
         port = self.take_data_port()
         if port is not None:
             port.refuse()

@@ -11,7 +11,10 @@ L2: avatars, ``IFTPShell`` over files. Knows no socket and no session.
 ``filesystem``                     the avatar over local files
 ``confinement``, ``walk``,         paths that stay below a root: the policy, by user space, by
 ``openat2``                        the kernel
-``files``, ``listing``             a file that is read, a directory that is listed
+``files``, ``listing``,            a file that is read, a directory that is listed
+``rendering``
+``listing_cache``, ``inotify``,    listings that are kept: while the system tells of no change,
+``mounts``                         and where it can tell
 ``uploads``, ``placing``           a file that arrives, and where its octets lie until all are there
 ``changing``, ``renameat2``        names made, moved and taken away
 ``digests``                        the hash of a file

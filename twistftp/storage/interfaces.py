@@ -125,12 +125,12 @@ class IListing(Interface):
 
 
 class ILongListing(IListing):
-    """A listing that can make LIST's lines itself, without an ``Entry`` for each: most of what is ever listed goes this way."""
+    """A listing that can make lines itself, without an ``Entry`` for each: most of what is ever listed goes this way."""
 
     def next_lines(form):
         """
-        Give the lines of the next entries in ``form``, a ``wire.unix_form.UnixForm``, as octets; ``b""`` when there are no more. May be
-        deferred. For one listing only one of the three ``next_`` methods is called.
+        Give the lines of the next entries in ``form``, a ``wire.forms.Form``, always the same, as octets; ``b""`` when there are no more.
+        May be deferred. For one listing only one of the three ``next_`` methods is called.
         """
 
     def next_names(prefix):

@@ -1,15 +1,14 @@
 """
 The entries of a local directory, in the order of their names' octets, some at a time (PROTOCOL P-LS-3, P-LS-8).
 
-Not here: how they look on the wire (``wire.entries``), what is shown of a link (``links``).
+Not here: how they look on the wire (``rendering``), what is kept of them (``listing_cache``).
 """
 
 from __future__ import annotations
 
-import os
-import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import partial
 from heapq import merge
 from itertools import islice
 from time import perf_counter
@@ -18,15 +17,17 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from twistftp.storage.attributes import IDENTITY_MASK, IDENTITY_SALT, Rights, entry_of, rights
-from twistftp.storage.confinement import Confinement, Scan, text_of
+from twistftp.storage.attributes import Rights, rights
+from twistftp.storage.confinement import Confinement, Scan
 from twistftp.storage.failures import from_os_error
 from twistftp.storage.holding import Held, InThread, in_thread
 from twistftp.storage.interfaces import ILongListing
 from twistftp.storage.links import Links
+from twistftp.storage.listing_cache import SHARED, ListingCache, Piece, Recording
 from twistftp.storage.placing import RESERVED
+from twistftp.storage.rendering import Renderer
 from twistftp.wire.entries import Entry
-from twistftp.wire.unix_form import KIND, OWNER, UnixForm
+from twistftp.wire.forms import NAMES, Form
 
 __all__ = ["LocalListing"]
 
@@ -37,8 +38,8 @@ _FEW_RUNS = 8  # sorted pieces that are put together in one piece all the same: 
 _BATCH = 256  # entries given at a time
 _STEP = 64  # entries made between two looks at the clock
 _PATIENCE = 0.02  # seconds after which the disk counts as cold
-
-_FILE, _DIRECTORY, _LINK = stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK
+_PORTION = 64 * 1024  # octets given at a time of what is kept
+_LINE = 80  # about the octets of a line
 
 _ENCODING = sys.getfilesystemencoding()
 _ERRORS = sys.getfilesystemencodeerrors()
@@ -53,35 +54,106 @@ class LocalListing(Held):
     (P-LS-6), and so are names with CR or LF (P-LINE-10) and unfinished uploads.
 
     :param writable: whether the reader may also write, as far as the system lets it.
+    :param cache: where lines are kept and looked for.
     :raises StorageError: missing, outside, not a directory, no right to list it.
     """
 
-    __slots__ = ("_directory", "_in_thread", "_is_slow", "_links", "_names", "_rest", "_rights", "_runs")
+    __slots__ = ("_cache", "_directory", "_in_thread", "_is_slow", "_names", "_pieces", "_recording", "_renderer", "_rest", "_rights", "_runs")
 
-    def __init__(self, confinement: Confinement, path: Sequence[str], in_thread: InThread = in_thread, writable: bool = False) -> None:
+    def __init__(
+        self, confinement: Confinement, path: Sequence[str], in_thread: InThread = in_thread, writable: bool = False, cache: ListingCache = SHARED
+    ) -> None:
         super().__init__()
         self._directory = directory = confinement.directory(path, readable=True)
         self._in_thread = in_thread
         self._rights: Rights = rights(True, directory.own_status()) if writable else rights()
-        self._links = Links(confinement, path, directory, self._rights)
+        self._renderer = Renderer(directory, Links(confinement, path, directory, self._rights), self._rights)
         self._is_slow = False
         self._runs: list[list[bytes]] = []
         self._names: Iterator[bytes] | None = None
         self._rest: Scan | None = None
+        self._cache = cache
+        self._pieces: Iterator[Piece] | None = None
+        self._recording: Recording | None = None
 
     def next_batch(self) -> list[Entry] | Deferred[list[Entry]]:
         """As in ``IListing``: up to 256 entries. Not to be called while an earlier Deferred has not fired."""
-        return self._next(self._add_entries)
+        return self._next(self._renderer.add_entries)
 
-    def next_lines(self, form: UnixForm) -> bytes | Deferred[bytes]:
-        """As in ``ILongListing``: up to 256 lines."""
-        lines = self._next(lambda names, batch: self._add_lines(names, batch, form))
-        return lines.addCallback(b"".join) if isinstance(lines, Deferred) else b"".join(lines)
+    def next_lines(self, form: Form) -> bytes | Deferred[bytes]:
+        """As in ``ILongListing``: the lines of up to 256 objects, or as many octets as are at hand."""
+        if self._is_closed:
+            return b""
+        if self._names is None and self._rest is None and self._pieces is None:
+            self._look_up(form)
+        if self._pieces is not None:
+            return self._use_in(self._in_thread, self._next_kept, form) if self._is_slow else self._next_kept(form)
+        lines = self._next(partial(self._renderer.add_lines, form=form))
+        return lines.addCallback(self._made, form) if isinstance(lines, Deferred) else self._made(lines, form)
 
     def next_names(self, prefix: bytes) -> bytes | Deferred[bytes]:
-        """As in ``ILongListing``: up to 256 lines, for which no object is looked at."""
-        names = self._next(lambda names, batch: batch.extend([b"%s%s\r\n" % (prefix, name) for name in names]))
-        return names.addCallback(b"".join) if isinstance(names, Deferred) else b"".join(names)
+        """As in ``ILongListing``: no object is looked at."""
+        names = self.next_lines(NAMES)
+        if not prefix:
+            return names
+        return names.addCallback(_behind, prefix) if isinstance(names, Deferred) else _behind(names, prefix)
+
+    def close(self) -> None:
+        """As in ``IListing``."""
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            recording.give_up()
+        super().close()
+
+    # Lines that are kept
+
+    def _look_up(self, form: Form) -> None:
+        """Take what is kept, or keep what will be made."""
+        descriptor = self._directory.descriptor
+        if descriptor is None:
+            return
+        try:
+            status = self._directory.own_status()
+        except OSError as error:
+            raise from_os_error(error) from error
+        # Readers with the same rights share theirs.
+        key: Hashable = (form.key, id(self._rights)) if form.shows_rights else form.key
+        pieces = self._cache.find(descriptor, status, key, form.now)
+        if pieces is not None:
+            self._pieces = iter(pieces)
+        else:
+            self._recording = self._cache.record(descriptor, status, key)
+
+    def _next_kept(self, form: Form) -> bytes:
+        found: list[bytes] = []
+        octets, began = 0, perf_counter()
+        for piece in self._pieces or ():
+            if isinstance(piece, bytes):
+                found.append(piece)
+                octets += len(piece)
+            else:
+                self._renderer.add_lines(piece, found, form)
+                self._renderer.others.clear()
+                octets += len(piece) * _LINE
+                if perf_counter() - began > _PATIENCE:
+                    self._is_slow = True
+                    octets = _PORTION
+            if octets >= _PORTION and found:
+                break
+        return b"".join(found)
+
+    def _made(self, lines: list[bytes], form: Form) -> bytes:
+        recording, others, data = self._recording, self._renderer.others, b"".join(lines)
+        if recording is not None:
+            if not lines:
+                self._recording = None
+                recording.finish(form)
+            elif not recording.add(data, lines, others):
+                self._recording = None
+        others.clear()
+        return data
+
+    # Lines and entries that are made
 
     def _next(self, add: Callable[[list[bytes], list[Any]], None]) -> list[Any] | Deferred[list[Any]]:
         if self._is_closed:
@@ -143,12 +215,13 @@ class LocalListing(Held):
 
     def _make_batch(self, add: Callable[[list[bytes], list[Any]], None]) -> list[Any]:
         batch: list[Any] = []
-        began = perf_counter()
+        count, began = 0, perf_counter()
         all_names = self._names or iter(())
-        while len(batch) < _BATCH:
+        while count < _BATCH or not batch:  # an empty one would be the end
             names = list(islice(all_names, _STEP))
             if not names:
                 break
+            count += len(names)
             add(names, batch)
             if perf_counter() - began > _PATIENCE:
                 self._is_slow = True
@@ -156,39 +229,10 @@ class LocalListing(Held):
                     break
         return batch
 
-    def _add_entries(self, names: list[bytes], batch: list[Entry]) -> None:
-        """Look at each object and add its entry. Every call of Python code counts here: ``attributes.entry_of`` explains."""
-        directory, prefix, letters = self._directory.descriptor, self._directory.prefix, self._rights
-        look, new, add, is_link = os.lstat, tuple.__new__, batch.append, stat.S_ISLNK
-        salt, mask, owner = IDENTITY_SALT, IDENTITY_MASK, OWNER
-        for octets in names:
-            try:
-                found = look(prefix + octets, dir_fd=directory)
-                mode, inode, device, links, user, group, size, _, modified, _ = found
-                if is_link(mode):
-                    add(self._links.entry(octets, found))
-                    continue
-            except OSError:
-                continue
-            name = octets.decode("utf-8", "surrogateescape")
-            unique = "%x" % (hash((salt, device, inode >> 60, inode)) & mask)
-            add(new(Entry, (name, mode, size, modified, links, owner, owner, unique, letters[mode, user, group], None, None)))
 
-    def _add_lines(self, names: list[bytes], lines: list[bytes], form: UnixForm) -> None:
-        """Look at each object and add its line of LIST: as ``UnixForm.lines``, without an entry."""
-        directory, prefix = self._directory.descriptor, self._directory.prefix
-        look, add, heads, dates, owner = os.lstat, lines.append, form.heads, form.dates, OWNER
-        for name in names:
-            try:
-                found = look(prefix + name, dir_fd=directory)
-                mode = found[0]  # by their places, not all ten unpacked: twice as fast
-                kind = mode & KIND
-                if kind != _FILE and kind != _DIRECTORY:
-                    add(form.lines([self._links.entry(name, found) if kind == _LINK else entry_of(text_of(name), found, self._rights)]))
-                    continue
-            except OSError:
-                continue
-            add(b"%s%8d %s %s\r\n" % (heads[mode, found[3], owner, owner], found[6], dates[found[8]], name))
+def _behind(lines: bytes, prefix: bytes) -> bytes:
+    """Lines, each with ``prefix`` in front: no name holds a line's end."""
+    return b"%s%s\n" % (prefix, lines[:-1].replace(b"\n", b"\n" + prefix)) if lines else b""  # LF alone: several times as fast as CR LF
 
 
 def _sorted_octets(names: list[Any]) -> list[bytes]:

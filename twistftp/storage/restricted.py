@@ -25,6 +25,7 @@ from twistftp.storage.operations import CHANGES, Changing
 from twistftp.storage.refusals import Denied, denied
 from twistftp.storage.site_store import ISiteStore
 from twistftp.wire.entries import Entry
+from twistftp.wire.forms import FactsForm, Form
 from twistftp.wire.paths import Path
 
 __all__ = ["RestrictedStore", "views_of"]
@@ -80,9 +81,9 @@ class RestrictedStore(Changing):
         self.writable: bool = getattr(store, "writable", False) and rules.may_anywhere(WRITE)
         self._can_what_these_can((store,))
         # Where all may be read and rules have no paths, the same letters go from every entry's perm fact.
-        self._always_goes: dict[int, int | None] | None = None
+        self.always_goes: dict[int, int | None] | None = None
         if rules.reads_everything and not rules.have_paths and not filtering.denied_extensions:
-            self._always_goes = {} if rules.may(WRITE, ()) else _WRITING
+            self.always_goes = {} if rules.may(WRITE, ()) else _WRITING
 
     def status(self, path: Sequence[str]) -> Entry | Deferred[Entry]:
         """As in ``IFileStore``. Of what may not be read, directories that may be written or passed are shown."""
@@ -195,7 +196,7 @@ class RestrictedStore(Changing):
     def shown(self, directory: tuple[Path, ...], entry: Entry) -> Entry | None:
         """An entry of a listing as this user sees it, ``None`` if it is left out. ``directory``: as :func:`views_of` has it."""
         views = tuple([(*view, entry.name) for view in directory])
-        if self._always_goes is not None and not self._filtering.hides_names:
+        if self.always_goes is not None and not self._filtering.hides_names:
             return self._with_rights(entry, views) if entry.perm or entry.resolved else entry
         if self._filtering.hides(entry.name):
             return None
@@ -212,8 +213,8 @@ class RestrictedStore(Changing):
 
     def _with_rights(self, entry: Entry, views: tuple[Path, ...]) -> Entry:
         """The entry with those letters of its perm fact, and its target's, that the rules leave."""
-        if self._always_goes is not None and entry.resolved is None:
-            perm = entry.perm.translate(self._always_goes)
+        if self.always_goes is not None and entry.resolved is None:
+            perm = entry.perm.translate(self.always_goes)
             return entry if perm == entry.perm else entry._replace(perm=perm)
         if entry.resolved is not None:
             entry = entry._replace(resolved=self._with_rights(entry.resolved, views))
@@ -257,13 +258,30 @@ class _RestrictedListing:
 
 @implementer(ILongListing)
 class _WholeListing(_RestrictedListing):
-    """A listing of which only the perm facts differ, so that lines can come as they are."""
+    """A listing of which only the perm facts differ, so that lines can come as they are, or with letters that always go."""
 
-    __slots__ = ("next_lines", "next_names")
+    __slots__ = ("_form", "next_names")
 
     def __init__(self, listing: Any, store: RestrictedStore, directory: tuple[Path, ...]) -> None:
         super().__init__(listing, store, directory)
-        self.next_lines, self.next_names = listing.next_lines, listing.next_names
+        self.next_names = listing.next_names
+        self._form: Form | None = None
+
+    def next_lines(self, form: Form) -> bytes | Deferred[bytes]:
+        """As in ``ILongListing``."""
+        if not isinstance(form, FactsForm):
+            return self._listing.next_lines(form)  # type: ignore[no-any-return]
+        always_goes = self._store.always_goes
+        if always_goes is not None:
+            if self._form is None:
+                self._form = form.without(always_goes)
+            return self._listing.next_lines(self._form)  # type: ignore[no-any-return]
+        while True:
+            batch = self.next_batch()
+            if isinstance(batch, Deferred):
+                return batch.addCallback(lambda entries: form.lines(entries) or (self.next_lines(form) if entries else b""))
+            if (lines := form.lines(batch)) or not batch:
+                return lines
 
 
 def _instead(error: Denied, failure: Failure) -> NoReturn:

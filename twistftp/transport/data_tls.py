@@ -30,18 +30,18 @@ DECIDED = 30.0
 """Seconds for which a connection to a shared port may leave it open whose it is."""
 
 
-def protected(connection: DataConnection, tls: SessionTLS) -> SecureTransport:
-    """A data connection of a session with PROT P; the result is the protocol for its transport."""
+def protected(connection: DataConnection, tls: SessionTLS, port: int = 0) -> SecureTransport:
+    """A data connection of a session with PROT P, to our passive ``port`` if that is not 0; the result is the protocol for its transport."""
 
     def begin(octets: bytes) -> SSL.Connection | None:
-        return _begin(connection, tls, octets)
+        return _begin(connection, tls, octets, port)
 
     connection.handshake_timeout = tls.timeout()
     return SecureTransport(connection, begin, _secured(connection, tls))
 
 
-def _begin(connection: DataConnection, tls: SessionTLS, octets: bytes) -> SSL.Connection | None:
-    begun = tls.begin_data(octets)
+def _begin(connection: DataConnection, tls: SessionTLS, octets: bytes, port: int) -> SSL.Connection | None:
+    begun = tls.begin_data(octets, port)
     if begun is None:
         return None
     if begun[1] is not None:
@@ -92,13 +92,13 @@ class Arrival:
         if found is not None:
             self._hand_over(by_session[found[0]])
             return found[1]
-        if offer is Offer.SESSION and any(session.is_stray(octets) for session in islice(by_session, 1)):
+        if offer is Offer.SESSION and any(session.is_stray(octets, self._listener.port) for session in islice(by_session, 1)):
             self.give_up()  # nobody's here, and nobody's fault
             return None
         if self._alone is not None and crowd == [self._alone] and self._alone.tls is not None:
             lease = self._alone  # nobody else it could have been: the rule for a port that is not shared
             connection = self._hand_over(lease)
-            return _begin(connection, lease.tls, octets)  # type: ignore[arg-type]
+            return _begin(connection, lease.tls, octets, lease.port)  # type: ignore[arg-type]
         for session in by_session:
             session.lose_right()
         self.give_up()

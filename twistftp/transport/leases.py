@@ -179,7 +179,7 @@ class Lease:
         self._deadlines.forget(self)
         result, self._result = self._result, None
         if self.tls is not None:
-            self.tls.port_left()
+            self.tls.port_left(self.port)
         self._listener.release(self)
         if result is not None:
             result.errback(DataConnectionFailed(verdict))

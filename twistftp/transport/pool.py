@@ -181,7 +181,7 @@ class PassivePool:
     def connect(self, lease: Lease, peer: tuple[str, int]) -> Any:
         """A lease's client has come: make its data connection, in TLS if that is what its session wants."""
         connection = self.connection(lease, peer)
-        return connection if lease.tls is None or not lease.tls.is_private else protected(connection, lease.tls)
+        return connection if lease.tls is None or not lease.tls.is_private else protected(connection, lease.tls, lease.port)
 
     def connection(self, lease: Lease, peer: tuple[str, int]) -> DataConnection:
         """The data connection of a lease."""

@@ -10,9 +10,10 @@ ClientHello resumes that session, and fails at once, for a twentieth of a handsh
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice, takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 from OpenSSL import SSL
 
@@ -23,17 +24,37 @@ from twistftp.wire.client_hello import Offer, offer_of
 __all__ = ["Neighbours", "SessionTLS", "resumed"]
 
 _SEARCHED = 64  # sessions of one address that are searched for the owner of a ticket
+_REMEMBERED = 16  # sessions of one address that have ended
 _STRAY = 2.0  # seconds for which a connection may be on its way to a set-up that has ended
 
 
-class _Neighbourhood:
-    """The sessions with TLS of one client address, and those of them that were given tickets, the latest last."""
+class _Left(NamedTuple):
+    """A port that was told a client, who did not come there; a connection may be on its way until then."""
 
-    __slots__ = ("sessions", "tickets")
+    port: int
+    until: float
+
+
+class _Ended(NamedTuple):
+    """What is remembered of a session that has ended: its session id context, and see :class:`SessionTLS`."""
+
+    context: bytes
+    user: str
+    family: object
+    left: _Left
+
+
+class _Neighbourhood:
+    """
+    The sessions with TLS of one client address, those of them that were given tickets, the latest last, and the latest of those that have ended.
+    """
+
+    __slots__ = ("ended", "sessions", "tickets")
 
     def __init__(self) -> None:
         self.sessions: dict[SessionTLS, None] = {}
         self.tickets: dict[SessionTLS, None] = {}
+        self.ended: deque[_Ended] = deque(maxlen=_REMEMBERED)
 
 
 class Neighbours:
@@ -52,6 +73,7 @@ class Neighbours:
         if here is not None:
             here.sessions.pop(session, None)
             here.tickets.pop(session, None)
+            here.ended.append(session.remains())
             for other in here.sessions:
                 other.forget(session)
             if not here.sessions:
@@ -76,6 +98,11 @@ class Neighbours:
         others = [other for other in here.sessions if other is not session] if here is not None else []
         return next((other for other in others[-_SEARCHED:] if other.resume(hello) is not None), None)
 
+    def ended_owner(self, session: SessionTLS, hello: bytes) -> _Ended | None:
+        """Which session of this address that has ended a ClientHello would resume."""
+        here = self._by_address.get(session.client)
+        return next((one for one in reversed(here.ended) if session.is_resumed(one.context, hello)), None) if here is not None else None
+
 
 class SessionTLS:
     """
@@ -95,8 +122,9 @@ class SessionTLS:
     """
 
     __slots__ = (
-        *("_apart", "_context", "_control", "_count", "_for_name", "_has_one_use_tickets", "_is_tainted", "_neighbours", "_newer"),
-        *("_resumptions", "_rule", "_site", "_stray_until", "client", "is_control_secure", "is_private", "peer_certificate", "timeout", "user"),
+        *("_apart", "_context", "_control", "_count", "_for_name", "_has_one_use_tickets", "_is_tainted", "_kin", "_neighbours", "_newer"),
+        *("_resumptions", "_rule", "_site", "_user", "client", "family", "is_control_secure", "is_private", "left"),
+        *("peer_certificate", "timeout"),
     )
 
     def __init__(
@@ -111,7 +139,7 @@ class SessionTLS:
         count: Callable[[str], object] = lambda result: None,
     ) -> None:
         self._for_name, self._count = for_name, count
-        self._site, self._neighbours, self._rule, self.user, self.timeout = site, neighbours, rule, user, timeout
+        self._site, self._neighbours, self._rule, self._user, self.timeout = site, neighbours, rule, user, timeout
         self._context = site.session_context()
         self.client = client
         self.is_control_secure = True
@@ -119,7 +147,9 @@ class SessionTLS:
         self._resumptions = 0
         self._has_one_use_tickets = False
         self._is_tainted = False
-        self._stray_until = 0.0
+        self.left = _Left(0, 0.0)
+        self.family = object()  # the same for sessions whose client has proved to be one
+        self._kin: SessionTLS | _Ended | None = None  # whose session the control connection has offered
         self._newer: tuple[SessionTLS, ...] = ()  # these had newer tickets when the client was told a port
         self._apart: set[SessionTLS] = set()  # its tickets are kept apart from theirs
         self._control: SSL.Connection | None = None  # when its handshake is done
@@ -146,6 +176,11 @@ class SessionTLS:
         return (self._control.get_servername() or b"").decode("ascii", "replace") if self._control is not None else ""
 
     @property
+    def user(self) -> str:
+        """The name of who is logged in."""
+        return self._user()
+
+    @property
     def has_resumed(self) -> bool:
         """Whether any data connection has resumed this session."""
         return self._resumptions > 0
@@ -163,18 +198,22 @@ class SessionTLS:
         """The client is told a port; what it offers there, it chooses among the tickets that there are now."""
         self._newer = tuple(self._neighbours.newer(self))
 
-    def port_left(self) -> None:
-        """The set-up has ended without the client's connection."""
-        self._stray_until = self._site.seconds() + _STRAY
+    def port_left(self, port: int) -> None:
+        """The set-up has ended without the client's connection to that port."""
+        self.left = _Left(port, self._site.seconds() + _STRAY)
 
-    def is_stray(self, hello: bytes) -> bool:
+    def remains(self) -> _Ended:
+        """What to remember of it."""
+        return _Ended(self._context, self.user, self.family, self.left)
+
+    def is_stray(self, hello: bytes, port: int) -> bool:
         """Whether a connection that does not resume this session is another's, on its way to a set-up that has just ended."""
-        other = self._neighbours.owner(self, hello)
-        return other is not None and other._is_astray
+        other = self._neighbours.owner(self, hello) or self._neighbours.ended_owner(self, hello)
+        return other is not None and self._is_astray(other, port)
 
-    @property
-    def _is_astray(self) -> bool:
-        return self._site.seconds() < self._stray_until
+    def _is_astray(self, other: SessionTLS | _Ended, port: int) -> bool:
+        left = other.left
+        return left.port == port and self._site.seconds() < left.until
 
     def forget(self, other: SessionTLS) -> None:
         """Another session of this address has ended."""
@@ -182,7 +221,14 @@ class SessionTLS:
 
     def resume(self, hello: bytes) -> SSL.Connection | None:
         """A connection that goes on from this ClientHello, if it resumes this session."""
-        connection = self._site.bare(self._context)
+        return self._going_on(self._context, hello)
+
+    def is_resumed(self, context: bytes, hello: bytes) -> bool:
+        """Whether a ClientHello resumes a session of this site that has this session id context."""
+        return self._going_on(context, hello) is not None
+
+    def _going_on(self, context: bytes, hello: bytes) -> SSL.Connection | None:
+        connection = self._site.bare(context)
         connection.bio_write(hello)
         try:
             connection.do_handshake()
@@ -205,17 +251,23 @@ class SessionTLS:
         if offer is Offer.UNKNOWN:
             return None
         if offer is Offer.SESSION:  # of another session, then: its client has one store for several
-            self._taint(octets)
+            self._kin = self._taint(octets)
         return self._full(octets, is_data=False)
 
     def control_is_secure(self, connection: SSL.Connection) -> None:
         """The control connection's handshake is done."""
         self._control = connection
+        if self._kin is not None:  # only who has the other's tickets could offer one, and only who wrote the ClientHello could end the handshake
+            self.family, self._kin = self._kin.family, None
         self.peer_certificate = connection.get_peer_certificate(as_cryptography=True) if self._site.settings.client_ca else None
         self._neighbours.gave_ticket(self)
 
-    def begin_data(self, octets: bytes) -> tuple[SSL.Connection, Cause | None] | None:
-        """A data connection's handshake, once the ClientHello is whole, and why the connection is refused after it, if it is."""
+    def begin_data(self, octets: bytes, port: int) -> tuple[SSL.Connection, Cause | None] | None:
+        """
+        A data connection's handshake, once the ClientHello is whole, and why the connection is refused after it, if it is.
+
+        :param port: our passive port, or 0.
+        """
         offer = offer_of(octets)
         if offer is Offer.UNKNOWN:
             return None
@@ -225,27 +277,27 @@ class SessionTLS:
             return connection, None
         self.lose_right()
         sibling = self._taint(octets) if offer is Offer.SESSION else None
-        is_refused = self._is_refused(offer, sibling)
+        is_refused = self._is_refused(offer, sibling, port)
         self._count("refused" if is_refused else "full")
         return self._full(octets, is_data=True), Cause.NOT_RESUMED if is_refused else None
 
-    def _is_refused(self, offer: Offer, sibling: SessionTLS | None) -> bool:
+    def _is_refused(self, offer: Offer, sibling: SessionTLS | _Ended | None, port: int) -> bool:
         """
         Whether a data connection that does not resume this session is refused. Under ``auto`` it is once the client has resumed,
         but for two kinds of honest clients. One has a single store of tickets for all its sessions, and resumes another session of
-        the same address and user (unless that is most likely the other session's own connection). The other uses no TLS 1.3 ticket
-        twice, as OpenSSL has it, and keeps none but that of the control connection: it resumes once and then offers nothing. A
-        client that has resumed twice is not of that kind.
+        the same address and user or family, be it one that has ended (unless that is most likely the other session's own connection,
+        to the port that it has just left). The other uses no TLS 1.3 ticket twice, as OpenSSL has it, and keeps none but that of the
+        control connection: it resumes once and then offers nothing. A client that has resumed twice is not of that kind.
         """
         rule = self._rule()
-        if rule == "auto" and sibling is not None and sibling._is_astray:
+        if rule == "auto" and sibling is not None and self._is_astray(sibling, port):
             return True
         if rule != "auto" or not self._resumptions:
             return rule == "require"
         if offer is Offer.NONE:
             self._has_one_use_tickets |= self._resumptions == 1 and self.description.startswith("TLSv1.3")
             return not self._has_one_use_tickets
-        return sibling is None or sibling.user() != self.user()
+        return sibling is None or (sibling.user != self.user and sibling.family is not self.family)
 
     def data_is_secure(self) -> None:
         """A data connection's handshake is done; its tickets are of this session, too."""
@@ -261,12 +313,13 @@ class SessionTLS:
         """Something came to a shared port that was of none of those who share it, and might have been of this session."""
         self._is_tainted = True
 
-    def _taint(self, hello: bytes) -> SessionTLS | None:
-        """The ClientHello resumes another session: neither may share a port. The other one, if it is still there."""
+    def _taint(self, hello: bytes) -> SessionTLS | _Ended | None:
+        """The ClientHello resumes another session: neither may share a port. The other one, or what is known of it."""
         self.lose_right()
         other = self._neighbours.owner(self, hello)
-        if other is not None:
-            other.lose_right()
+        if other is None:
+            return self._neighbours.ended_owner(self, hello)
+        other.lose_right()
         return other
 
     def is_own_certificate(self, connection: SSL.Connection) -> bool:

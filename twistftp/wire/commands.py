@@ -28,12 +28,15 @@ def split_line(line: bytes) -> tuple[str, bytes]:
     Blanks before the verb are dropped (P-LINE-2); the verb is ``""`` when it is no word of 1 to 16 letters and digits.
     """
     verb, _, argument = line.lstrip(b" ").partition(b" ")
-    return _verb(verb), argument
+    return _remembered(verb) if len(verb) <= _SHORT else _verb(verb), argument
 
 
-@lru_cache(maxsize=256)
 def _verb(octets: bytes) -> str:
     return octets.decode("ascii").upper() if _VERB.fullmatch(octets) else ""
+
+
+_SHORT = 4  # octets: all verbs that come often, and no password that is sent by mistake
+_remembered = lru_cache(maxsize=256)(_verb)
 
 
 @frozen

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterable
+from math import inf
 
 from twistftp.wire.entries import Entry
-from twistftp.wire.timeval import unix_date
+from twistftp.wire.forms import Form
+from twistftp.wire.timeval import RECENT, unix_date
 
 __all__ = ["KIND", "OWNER", "UnixForm", "unix_lines"]
 
@@ -34,36 +36,58 @@ class _Heads(dict[tuple[int, int, str, str], bytes]):
         return head
 
 
+class _Files(dict[tuple[int, int], bytes]):
+    """Whole lines of files that have one name and are ``OWNER``'s, by ``(mode, links)``, with room for size, date and name; of all else ``b""``."""
+
+    def __missing__(self, key: tuple[int, int]) -> bytes:
+        if len(self) >= _MOST:
+            self.clear()
+        mode, links = key
+        line = self[key] = _heads[mode, links, OWNER, OWNER] + b"%8d %s %s\r\n" if links == 1 and mode & KIND == stat.S_IFREG else b""
+        return line
+
+
 class _Dates(dict[float, bytes]):
-    """The date columns, by the second of modification, as one ``now`` shows them."""
+    """The date columns, by the second of modification, as any time from ``since`` until before ``until`` shows them, ``now`` among them."""
 
     def __init__(self, now: float, offset: float) -> None:
         super().__init__()
-        self._now = now + offset
+        self._now = now
         self._offset = offset
+        self.since, self.until = -inf, inf
 
     def __missing__(self, second: float) -> bytes:
         if len(self) >= _MOST:
             self.clear()
-        shown = self[second] = unix_date(second + self._offset, self._now).encode("ascii")
+        shown = self[second] = unix_date(second + self._offset, self._now + self._offset).encode("ascii")
+        for edge in (second, second + RECENT):
+            if edge > self._now:
+                self.until = min(self.until, edge)
+            else:
+                self.since = max(self.since, edge)
         return shown
 
 
-_heads = _Heads()  # the same for all listings
+_heads, _files = _Heads(), _Files()  # the same for all listings
 
 
-class UnixForm:
+class UnixForm(Form):
     """
-    The form at one time: ``now`` decides between ``HH:MM`` and the year, ``offset`` are seconds to add for local time.
+    The form of LIST at one time: ``now`` decides between ``HH:MM`` and the year, ``offset`` are seconds to add for local time.
 
-    ``heads`` and ``dates`` are for those who have bare ``stat`` values by the thousand; :meth:`lines` shows how to use them.
+    ``heads``, ``files`` and ``dates`` are for those who have bare ``stat`` values by the thousand; :meth:`lines` shows how to use them.
     """
 
-    __slots__ = ("dates", "heads")
+    __slots__ = ("dates", "files", "heads")
 
     def __init__(self, now: float, offset: float = 0) -> None:
-        self.heads = _heads
+        super().__init__(("unix", offset), now)
+        self.heads, self.files = _heads, _files
         self.dates = _Dates(now, offset)
+
+    def span(self) -> tuple[float, float]:
+        """As in ``Form``: days pass, and dates that were recent get a year."""
+        return self.dates.since, self.dates.until
 
     def lines(self, entries: Iterable[Entry]) -> bytes:
         """The lines of any entries, each ended by CRLF."""

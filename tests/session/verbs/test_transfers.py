@@ -70,7 +70,6 @@ class RetrTests(TransferCase):
         """P-DC-17, P-RETR-1, P-TEXT-16, P-TEXT-17, P-TEXT-19: 550 before the client has connected; port and early connection close."""
         for name, text in (
             ("nowhere", "550 nowhere: No such file or directory."),
-            ("dir", "550 dir: Is a directory."),
             ("locked", "550 locked: Permission denied."),
             ("binary/x", "550 binary/x: Not a directory."),
             ("gone", "550 gone: No such file or directory."),
@@ -81,6 +80,7 @@ class RetrTests(TransferCase):
             early = self.d.passive().connect()
             self.d.say(f"RETR {name}")
             self.assertTrue(early.is_closed)
+        self.assertEqual(["550 dir: Is a directory."], self.d.say("RETR dir"))
         self.assert_clean()
 
     def test_restart(self) -> None:
@@ -137,6 +137,18 @@ class DataConnectionTests(TransferCase):
         self.assertEqual(none, self.d.say("RETR binary"))
         self.d.fetch("RETR nowhere")
         self.assertEqual(none, self.d.say("RETR binary"))
+
+    def test_directory_leaves_it(self) -> None:
+        """P-DC-1 but for one case: Lynx asks by RETR whether a name is a directory, and lists it by the same set-up."""
+        lease = self.d.passive()
+        self.assertEqual([550, 250], self.d.codes("RETR dir", "CWD dir"))
+        self.d.say("LIST")
+        lease.connect()
+        self.assertEqual([150, 226], [int(reply[:3]) for reply in self.d.hear()])
+        self.assertEqual([425], self.d.codes("LIST"))
+        self.assertEqual([550, 550], self.d.codes("RETR .", "RETR nowhere"))  # without any: what is refused next is not spared
+        self.d.passive()
+        self.assertEqual([550, 550, 425], self.d.codes("RETR .", "RETR nowhere", "LIST"))
 
     def test_425_leaves_nothing_behind(self) -> None:
         """However often it is said, a refusal keeps nothing alive."""

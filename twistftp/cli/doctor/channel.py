@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from twistftp.cli.doctor.harmless import harmless
 from twistftp.cli.doctor.seen import Ending
@@ -139,7 +139,7 @@ class Channel:
         self.family = skt.family
 
     @classmethod
-    def connect(cls, family: int, address: Any, budget: Budget) -> Channel:
+    def connect(cls, family: int, address: Any, budget: Budget) -> Self:
         """
         Connect to a socket address.
 
@@ -158,7 +158,7 @@ class Channel:
             skt.close()
             raise Lost(ending_of(error) if isinstance(error, OSError) else Ending.UNREACHABLE) from None
 
-    def connect_beside(self, host: str, port: int) -> Channel:
+    def connect_beside(self, host: str, port: int) -> Self:
         """
         Another connection to a host, or to this one's peer if it is the host.
 
@@ -166,7 +166,7 @@ class Channel:
         """
         peer = self._socket.getpeername()
         # The peer's own tuple holds the zone of a link-local address.
-        return Channel.connect(self.family, (host, port, *peer[2:]) if host == self.peer else (host, port), self._budget)
+        return type(self).connect(self.family, (host, port, *peer[2:]) if host == self.peer else (host, port), self._budget)
 
     def listen_beside(self) -> socket.socket:
         """
@@ -185,7 +185,7 @@ class Channel:
         return listener
 
     @classmethod
-    def accept(cls, listener: socket.socket, budget: Budget) -> Channel:
+    def accept(cls, listener: socket.socket, budget: Budget) -> Self:
         """
         Take one connection.
 

@@ -22,7 +22,8 @@ from twistftp.storage.refusals import Denied
 from twistftp.transport.interfaces import ISource
 from twistftp.wire.arguments import OPTIONAL_PATHNAME
 from twistftp.wire.commands import CommandGroup
-from twistftp.wire.entries import Entry, facts_lines, ms_dos_lines
+from twistftp.wire.entries import Entry
+from twistftp.wire.forms import DosForm, FactsForm, Form
 from twistftp.wire.paths import decode_name, encode_name, glob_matcher, is_glob, join, resolve, strip_options
 from twistftp.wire.replies import Reply, cleaned
 from twistftp.wire.unix_form import UnixForm
@@ -43,7 +44,7 @@ Render = Callable[[list[Entry]], bytes]
 async def list_(session: Session, text: str) -> Reply:
     """Options are tolerated, globs work in the last name (PROTOCOL P-LOPT-1, P-GLOB-1)."""
     shown, _, listing = await _select(session, text)
-    return _NO_FILES if listing is None else await _send(session, "LIST", shown, listing, _long_source(session, listing))
+    return _NO_FILES if listing is None else await _send(session, "LIST", shown, listing, _source(listing, _long_form(session)))
 
 
 @listings.command("NLST", OPTIONAL_PATHNAME, is_transfer=True, rfc="959 §4.1.3", help="list names alone")
@@ -60,7 +61,7 @@ async def machine_list(session: Session, text: str) -> Reply:
     if not entry.is_directory:
         return Reply.of(501, f"{cleaned(text)}: {_NOT_A_DIRECTORY}.")
     listing = await settled(session.store.listing(path))
-    source = _ListingSource(listing, lambda batch: encode_name(facts_lines(batch, session.facts & session.store.facts)))
+    source = _source(listing, FactsForm(session.facts & session.store.facts))
     return await _send(session, "MLSD", join(path), listing, source)
 
 
@@ -69,7 +70,7 @@ async def status_of(session: Session, text: str) -> Reply:
     shown, _, listing = await _select(session, text)
     if listing is None:
         return _NO_FILES
-    render, lines = _long_form(session), []
+    render, lines = _long_form(session).lines, []
     try:
         while batch := await settled(listing.next_batch()):
             lines += decode_name(render(batch)).split("\r\n")[:-1]
@@ -198,11 +199,11 @@ class _DirectSource:
         self.read = next_lines
 
 
-def _long_source(session: Session, listing: Any) -> _DirectSource | _ListingSource:
-    """LIST's lines, which most listings are asked for: made by the listing where it can."""
-    if session.site.settings.directory_browse.style == "unix" and ILongListing.providedBy(listing):
-        return _DirectSource(partial(listing.next_lines, _unix_form(session)))
-    return _ListingSource(listing, _long_form(session))
+def _source(listing: Any, form: Form) -> _DirectSource | _ListingSource:
+    """The lines of LIST or MLSD: made by the listing where it can."""
+    if ILongListing.providedBy(listing):
+        return _DirectSource(partial(listing.next_lines, form))
+    return _ListingSource(listing, form.lines)
 
 
 def _name_source(listing: Any, prefix: str) -> _DirectSource | _ListingSource:
@@ -219,19 +220,12 @@ async def _send(session: Session, verb: str, shown: str, listing: Any, source: _
         listing.close()
 
 
-def _unix_form(session: Session) -> UnixForm:
-    site = session.site
-    now = site.now()
-    return UnixForm(now, site.utc_offset(now) if site.settings.directory_browse.time == "local" else 0)
-
-
-def _long_form(session: Session) -> Render:
+def _long_form(session: Session) -> Form:
     """LIST's form in this site, and its clock."""
     browse, site = session.site.settings.directory_browse, session.site
-    if browse.style == "unix":
-        return _unix_form(session).lines
-    offset = site.utc_offset(site.now()) if browse.time == "local" else 0
-    return lambda batch: encode_name(ms_dos_lines(batch, offset))
+    now = site.now()
+    offset = site.utc_offset(now) if browse.time == "local" else 0
+    return UnixForm(now, offset) if browse.style == "unix" else DosForm(offset)
 
 
 def _names(prefix: str, batch: list[Entry]) -> bytes:

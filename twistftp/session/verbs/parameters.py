@@ -25,10 +25,10 @@ parameters = CommandGroup("Transfer parameters")
 # RFC 959 §4.1.2, RFC 1123 §4.1.2.1: words of TYPE -> what they select. None: known, and not done here.
 _TYPES: dict[str, TransferType | None] = {
     **dict.fromkeys(("A", "A N", "A T"), TransferType.ASCII),
-    **dict.fromkeys(("I", "L 8"), TransferType.IMAGE),
+    **dict.fromkeys(("I", "L 8", "L8"), TransferType.IMAGE),  # clients send the last one, too
     **dict.fromkeys(("A C", "E", "E N", "E T", "E C")),
 }
-_OTHER_BYTE_SIZE = re.compile(r"L [0-9]{1,3}", re.ASCII)
+_OTHER_BYTE_SIZE = re.compile(r"L ?[0-9]{1,3}", re.ASCII)
 
 
 @parameters.command("TYPE", word("A|I|L 8"), keeps=Keeps.RESTART, rfc="959 §4.1.2", help="choose text (A) or binary (I) transfers")

@@ -14,6 +14,7 @@ from twistftp.session.lookup import readable
 from twistftp.session.session import Session, TransferType
 from twistftp.session.transfer import WHOLE_ALONE, send_over_data
 from twistftp.session.verbs.files import COUNTABLE, converted_length
+from twistftp.storage.failures import IsADirectory
 from twistftp.transport.interfaces import ISource, ShortFile
 from twistftp.wire.arguments import NOTHING, PATHNAME
 from twistftp.wire.commands import CommandGroup
@@ -33,7 +34,11 @@ async def retrieve(session: Session, name: str) -> Reply:
     offset, last = session.take_range()
     if (offset or last is not None) and session.deflates:
         return WHOLE_ALONE
-    path, file = await readable(session, name)
+    try:
+        path, file = await readable(session, name)
+    except IsADirectory:  # Lynx asks in order to know, and then lists it by the set-up that it has, as other servers let it
+        session.spares_data_port = session.data_port is not None
+        raise
     try:
         if last is not None:
             return await _send_part(session, join(path), file, offset, last)

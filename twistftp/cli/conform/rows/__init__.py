@@ -1,0 +1,1 @@
+"""The rows, a module for each part of the protocol; ``catalogue`` puts them into order."""
