@@ -39,8 +39,10 @@ setup(
         *("cryptography>=42", "pyOpenSSL>=24", "service-identity>=23.1"),
     ],
     # aioftp is one of the clients that the tests upload with, trustme makes certificates, pytest tries the fixture.
+    # atheris fuzzes the parsers by coverage (CONTRIBUTING.md); it is not made for all systems, so the tests do without.
     extras_require={
-        "test": ["aioftp>=0.22", "coverage", "hypothesis>=6.100", "mypy", "mypy-zope", "pytest>=7", "ruff", "setuptools>=70.1", "trustme>=1.1"]
+        "fuzz": ["atheris>=2.3"],
+        "test": ["aioftp>=0.22", "coverage", "hypothesis>=6.100", "mypy", "mypy-zope", "pytest>=7", "ruff", "setuptools>=70.1", "trustme>=1.1"],
     },
     # pytest, where there is one, loads the second: a small file that imports nothing of the package before a test asks for a site.
     # It has the module's name, so that pytest knows it for the same as that of "pytest_plugins" in a conftest.py, or of "-p".

@@ -65,6 +65,21 @@ class OutletTests(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual(([OK.octets, PASSIVE.octets], 1), (self.transport.writes, self.ready))
 
+    def test_passive_waits_for_the_client(self) -> None:
+        """A client that reads nothing does not keep the reactor busy: a 227 that waits is looked after ten times a second; then it goes out."""
+        self.transport.is_merging = self.transport.is_stuck = True
+        self.outlet.send(OK)
+        self.outlet.send(PASSIVE)
+        for _ in range(10):
+            self.clock.advance(0)
+        [call] = self.clock.getDelayedCalls()
+        self.assertGreater(call.getTime(), self.clock.seconds())
+        self.transport.unstick()
+        self.clock.advance(0.1)
+        self.transport.flush()
+        self.clock.advance(0)
+        self.assertEqual(([OK.octets, PASSIVE.octets], 1), (self.transport.writes, self.ready))
+
     def test_end_overtakes_nothing(self) -> None:
         """The end of the connection is said behind a 227 that waits."""
         self.transport.is_merging = True

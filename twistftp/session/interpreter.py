@@ -202,7 +202,7 @@ class ServerPI(Introducible):
                 self._finish(unknown(session, verb, line))
             return
         if self._abort_awaited:
-            if command.while_busy and verb == "ABOR":
+            if verb == "ABOR":  # even if it is denied by now
                 self._abort_awaited = False
             elif command.is_transfer:
                 self._finish(_CUT)

@@ -19,6 +19,10 @@ __all__ = ["Outlet"]
 
 # Connection tracking reads a 227 or 229 only at the start of a segment, and drops a part of one (PROTOCOL P-PB-4, P-PB-5).
 _ALONE = frozenset((227, 229))
+_TURNS = 3
+"""Turns of the reactor in which the transport hands over what it holds, if the client reads."""
+_UNREAD = 0.1
+"""Seconds between two looks if it does not: one in every turn would keep the reactor from ever being idle."""
 
 
 @implementer(IPushProducer)
@@ -30,7 +34,7 @@ class Outlet:
     push producer it hears that the client does not read its replies, and tells ``blocked``.
     """
 
-    __slots__ = ("_blocked", "_cork", "_held", "_later", "_pending", "_ready", "_transport", "is_blocked")
+    __slots__ = ("_blocked", "_cork", "_held", "_later", "_pending", "_ready", "_transport", "_turns", "is_blocked")
 
     def __init__(
         self, transport: Any, call_later: Callable[..., Any], ready: Callable[[], None], blocked: Callable[[bool], object] = lambda is_blocked: None
@@ -42,6 +46,7 @@ class Outlet:
         self._cork: list[bytes] | None = None
         self._held: bytes | None = None  # a reply that must go out alone and waits for what is before it
         self._pending: Any = None  # the delayed call after which commands go on
+        self._turns = 0  # for which a reply has waited
         self.is_blocked = False  # the client does not read its replies
 
     def use(self, transport: Any) -> None:
@@ -88,16 +93,17 @@ class Outlet:
     def _send_alone(self) -> None:
         """Where the transport keeps what it is given for the reactor's next turn, the reply and the next command wait for that turn."""
         if self._held is not None and not holds_output(self._transport):
-            octets, self._held = self._held, None
+            octets, self._held, self._turns = self._held, None, 0
             self._transport.write(octets)
             if writes_through(self._transport):
                 return
-        self.give_way()
+        self._turns += 1
+        self.give_way(0 if self._turns <= _TURNS else _UNREAD)
 
-    def give_way(self) -> None:
+    def give_way(self, seconds: float = 0) -> None:
         """Let other clients have their turn before the next command."""
         if self._pending is None:
-            self._pending = self._later(0, self._go_on)
+            self._pending = self._later(seconds, self._go_on)
 
     def _go_on(self) -> None:
         self._pending = None
