@@ -140,9 +140,13 @@ class ImpostorsTests(BalancerCase):
                 said = self._all_of(control)
             self.assertEqual([b"220 ", b"421 "], [line[:4] for line in said.splitlines()])
             server.wait_for(f"{self.lab.client_addresses[1]} sent a PROXY header and was cut off")
-            with self.lab.client.connect((self.lab.server_address, port), self.lab.client_addresses[1]) as data:
-                self.assertRaises(ConnectionResetError, self._all_of, data)
+            self.assertRaises(ConnectionResetError, self._intrude, port)
         self.assertFetches(victim, (SHOWN, port))
+
+    def _intrude(self, port: int) -> None:
+        """A connection to a data port from another address; it may be reset before it is even known to stand."""
+        with self.lab.client.connect((self.lab.server_address, port), self.lab.client_addresses[1]) as data:
+            self._all_of(data)
 
     def test_no_header_on_data(self) -> None:
         """A balancer that is told of the control port alone: the 425 says so."""
