@@ -65,6 +65,7 @@ class Case(SynchronousTestCase):
     """``self.base`` holds ``pub``, ``archive`` and ``ftp.toml``."""
 
     def setUp(self) -> None:
+        self.clients: list[ftplib.FTP] = []
         self.base = Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.file = self.base / "ftp.toml"
         plant(
@@ -90,6 +91,7 @@ class Case(SynchronousTestCase):
     def client(self, port: int, user: str = "anonymous", password: str = "x") -> ftplib.FTP:
         client = ftplib.FTP(timeout=20)
         self.addCleanup(client.close)
+        self.clients.append(client)
         client.connect("127.0.0.1", port)
         client.login(user, password)
         return client
@@ -103,6 +105,8 @@ class Case(SynchronousTestCase):
         return str(self.assertRaises(ftplib.error_perm, function, *arguments))
 
     def end(self, server: Twistd) -> None:
+        for client in self.clients:
+            client.close()  # else the server waits for them
         server.signal(signal.SIGTERM)
         self.assertEqual(0, server.end())
         self.assertFalse([line for line in server.lines if "Traceback" in line or "Unhandled" in line])

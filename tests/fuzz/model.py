@@ -219,6 +219,8 @@ class Model:
             self.may_be_restarting = True
         if code in (227, 229) or (verb in ("PORT", "EPRT") and code == 200):
             self.has_port = True
+        elif verb == "RETR" and code == 550 and reply.text.endswith(": Is a directory."):
+            pass  # Lynx lists it then with the set-up that it has
         elif (verb in TRANSFERS and code != 530) or (verb in ("PASV", "EPSV") and code == 425):
             self.has_port = False
         if verb == "EPSV" and code == 200:
