@@ -438,6 +438,8 @@ class TwistdTests(SynchronousTestCase):
 
     def test_interrupt(self) -> None:
         """Ctrl-C ends it as well, and the shell is told why."""
+        # Who was started in the background ignores it, and so would the server.
+        self.addCleanup(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
         with self.twistd("--root", "pub") as server:
             server.port()
             server.signal(signal.SIGINT)
