@@ -31,11 +31,18 @@ class ExternalAddressTests(SynchronousTestCase):
         self.base.chmod(0o755)
         (self.base / "pub").mkdir()
         self.file = self.base / "ftp.toml"
+        self.clients: list[ftplib.FTP] = []
+
+    def hang_up(self) -> None:
+        """All clients leave: a server that ends waits some seconds for those that stay."""
+        for client in self.clients:
+            client.close()
 
     def client(self, port: int) -> ftplib.FTP:
         client = ftplib.FTP(timeout=20)
         client.connect("127.0.0.1", port)
         self.addCleanup(client.close)
+        self.clients.append(client)
         client.login()
         return client
 
@@ -57,6 +64,7 @@ class ExternalAddressTests(SynchronousTestCase):
             match = re.fullmatch(r"229 Entering Extended Passive Mode \(\|\|\|(\d+)\|\)", client.sendcmd("EPSV"))
             assert match is not None
             self.assertIn(int(match[1]), range(60000, 60011))
+            self.hang_up()
             server.signal(signal.SIGTERM)
             self.assertEqual(0, server.end())
 
@@ -67,6 +75,7 @@ class ExternalAddressTests(SynchronousTestCase):
             client = self.client(server.port())
             self.assertIn("(127,0,0,1,", client.sendcmd("PASV"))
             server.wait_for(r"External address localhost cannot be found out \(127\.0\.0\.1: a loopback address .*clients are told the local address")
+            self.hang_up()
             server.signal(signal.SIGTERM)
             self.assertEqual(0, server.end())
             self.assertNotIn("Traceback", "\n".join(server.lines))
@@ -84,6 +93,7 @@ class ExternalAddressTests(SynchronousTestCase):
                 client.retrbinary("RETR file", received.append)
                 self.assertEqual(b"hello", b"".join(received))
             client.quit()
+            self.hang_up()
             server.signal(signal.SIGTERM)
             self.assertEqual(0, server.end())
             said = [line for line in server.lines if "cannot come from port 20" in line]

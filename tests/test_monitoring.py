@@ -42,16 +42,23 @@ class Case(SynchronousTestCase):
         (self.base / "pub" / "a.txt").write_bytes(b"hello\n")
         (self.base / "log").mkdir()
         self.log = self.base / "log" / "access.log"
+        self.clients: list[ftplib.FTP] = []
 
     def twistd(self, *arguments: str, before: tuple[str, ...] = ()) -> Twistd:
         options = ("--interface", "127.0.0.1", "--port", "0", "--control-socket", "s") if "--config" not in arguments else ()
         return Twistd(*before, "ftpsite", *options, *arguments, directory=self.base)
+
+    def hang_up(self) -> None:
+        """All clients leave: a server that ends waits some seconds for those that stay."""
+        for client in self.clients:
+            client.close()
 
     def client(self, port: int) -> ftplib.FTP:
         client = ftplib.FTP(timeout=20)
         client.connect("127.0.0.1", port)
         client.login("anonymous", "me@example.org")
         self.addCleanup(client.close)
+        self.clients.append(client)
         return client
 
     def until(self, condition: Callable[[], Any], what: str) -> Any:
@@ -91,6 +98,7 @@ class AccessLogTests(Case):
             first.voidcmd("TYPE A")
             self.until(lambda: any(" TYPE A " in line for line in self.lines(self.log)), "lines in the new file")
             first.quit()
+            self.hang_up()
             server.signal(signal.SIGTERM)
             self.assertEqual(0, server.end())
         methods = [line.split(" ")[10] for path in (old, self.log) for line in self.lines(path)]
@@ -118,6 +126,7 @@ class AccessLogTests(Case):
             client.voidcmd("NOOP")
             client.retrbinary("RETR a.txt", io.BytesIO().write)
             self.until(lambda: self.lines(self.base / "log" / "two.log"), "a line")
+            self.hang_up()
             server.signal(signal.SIGTERM)
             self.assertEqual(0, server.end())
         (line,) = self.lines(self.base / "log" / "one.log")
@@ -149,6 +158,7 @@ class AccessLogTests(Case):
             client.voidcmd("NOOP")
             self.until(lambda: any(" NOOP " in line for line in self.lines(self.log.with_suffix(".1"))), "lines in the old file")
             client.close()
+            self.hang_up()
             server.signal(signal.SIGTERM)
             self.assertEqual(0, server.end())
 
@@ -173,6 +183,7 @@ class AccessLogTests(Case):
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
                 self.assertIn(b"twistftp_sessions", answer.read())
             client.close()
+            self.hang_up()
             server.signal(signal.SIGTERM)
             self.assertEqual(0, server.end())
             self.assertFalse([line for line in server.lines if "Traceback" in line])
@@ -208,6 +219,7 @@ class EndpointTests(Case):
             with data:
                 while data.recv(1 << 20):
                     pass
+            self.hang_up()
             self.assertEqual(0, server.end())
 
     def test_taken(self) -> None:
@@ -247,6 +259,7 @@ class CommandTests(Case):
             self.assertEqual("421 Disconnected by the administrator.", clients[1].getline())
             server.wait_for("two #2 127.0.0.1 anonymous: disconnected by the administrator")
             clients[0].voidcmd("NOOP")
+            self.hang_up()
             server.signal(signal.SIGTERM)
             self.assertEqual(0, server.end())
         self.assertFalse((self.base / "s").exists())
@@ -260,6 +273,7 @@ class CommandTests(Case):
             with self.twistd("--root", "pub", "--control-socket", place) as server:
                 port = server.port()
                 self.client(port).close()
+                self.hang_up()
                 server.signal(signal.SIGTERM)
                 self.assertEqual(0, server.end())
             said = [text for text in server.lines if "control socket" in text]
