@@ -99,11 +99,12 @@ class Neighbours:
         latest = islice(reversed(here.tickets), _SEARCHED) if here is not None else ()
         return takewhile(lambda other: other is not session, latest)
 
-    def owner(self, session: SessionTLS, hello: bytes) -> SessionTLS | None:
-        """Which other session of this address a ClientHello resumes."""
+    def owner(self, session: SessionTLS, hello: bytes) -> SessionTLS | Ended | None:
+        """Which other session of this address a ClientHello resumes, or what is known of it."""
         here = self._by_address.get(session.client)
         others = [other for other in here.sessions if other is not session] if here is not None else []
-        return next((other for other in others[-_SEARCHED:] if other.resume(hello) is not None), None)
+        found = next((other for other in others[-_SEARCHED:] if other.resume(hello) is not None), None)
+        return found if found is not None else self.ended_owner(session, hello)
 
     def ended_owner(self, session: SessionTLS, hello: bytes) -> Ended | None:
         """Which session of this address that has ended (or is another process's, where there are several) a ClientHello would resume."""
@@ -215,7 +216,7 @@ class SessionTLS:
 
     def is_stray(self, hello: bytes, port: int) -> bool:
         """Whether a connection that does not resume this session is another's, on its way to a set-up that has just ended."""
-        other = self._neighbours.owner(self, hello) or self._neighbours.ended_owner(self, hello)
+        other = self._neighbours.owner(self, hello)
         return other is not None and self._is_astray(other, port)
 
     def _is_astray(self, other: SessionTLS | Ended, port: int) -> bool:
@@ -329,9 +330,8 @@ class SessionTLS:
         """The ClientHello resumes another session: neither may share a port. The other one, or what is known of it."""
         self.lose_right()
         other = self._neighbours.owner(self, hello)
-        if other is None:
-            return self._neighbours.ended_owner(self, hello)
-        other.lose_right()
+        if isinstance(other, SessionTLS):
+            other.lose_right()
         return other
 
     def is_own_certificate(self, connection: SSL.Connection) -> bool:
