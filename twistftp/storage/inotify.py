@@ -13,7 +13,7 @@ import os
 import struct
 import sys
 
-__all__ = ["Watches", "is_local"]
+__all__ = ["Polled", "Watches", "is_local"]
 
 # What changes anything that a listing shows of the objects in a directory, or of the directory's own rights.
 _MODIFY, _ATTRIB, _CLOSE_WRITE, _MOVED, _CREATE, _DELETE = 0x2, 0x4, 0x8, 0x40 | 0x80, 0x100, 0x200
@@ -62,17 +62,39 @@ def is_local(descriptor: int) -> bool:
     return int.from_bytes(found.raw[: ctypes.sizeof(ctypes.c_long)], sys.byteorder) & 0xFFFFFFFF in _LOCAL
 
 
-class Watches:
+class Polled:
+    """What ``poll(2)`` can be asked about, by a descriptor of its own."""
+
+    __slots__ = ("_descriptor",)
+
+    def __init__(self) -> None:
+        self._descriptor = -1
+
+    def fileno(self) -> int:
+        """For ``poll(2)``."""
+        return self._descriptor
+
+    def close(self) -> None:
+        """Let go of it. May be called more than once."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Watches(Polled):
     """
-    One inotify instance.
+    One inotify instance; ``close`` ends all watches. ``poll(2)`` says ``POLLIN`` when :meth:`ended` would tell of any.
 
     :raises OSError: there is none here, or no more for this user.
     """
 
-    __slots__ = ("_descriptor", "_libc")
+    __slots__ = ("_libc",)
 
     def __init__(self) -> None:
-        self._descriptor = -1
+        super().__init__()
         if _libc is None:
             raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
         self._libc = _libc
@@ -92,10 +114,6 @@ class Watches:
     def forget(self, watch: int) -> None:
         """End a watch; one that has ended by itself is ignored."""
         self._libc.inotify_rm_watch(self._descriptor, watch)
-
-    def fileno(self) -> int:
-        """For ``poll(2)``, which says ``POLLIN`` when :meth:`ended` would tell of any."""
-        return self._descriptor
 
     def ended(self) -> list[int] | None:
         """
@@ -118,15 +136,6 @@ class Watches:
                 start += _EVENT.size + length
             if len(events) <= _ROOM - _MOST:  # another one would have had room
                 return watches
-
-    def close(self) -> None:
-        """End all watches. May be called more than once."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-    def __del__(self) -> None:
-        self.close()
 
 
 def _checked(result: int) -> int:

@@ -13,7 +13,7 @@ import os
 import re
 import stat
 
-from twistftp.storage.inotify import is_local
+from twistftp.storage.inotify import Polled, is_local
 
 __all__ = ["Mounts"]
 
@@ -24,27 +24,23 @@ _MOST = 1024  # file systems remembered
 _LOCAL = frozenset({b"ext2", b"ext3", b"ext4", b"xfs", b"btrfs", b"zfs", b"f2fs", b"tmpfs", b"devtmpfs", b"overlay", b"proc", b"sysfs"})
 
 
-class Mounts:
+class Mounts(Polled):
     """
-    The mount table as it was when this was made.
+    The mount table as it was when this was made. ``poll(2)`` says ``POLLPRI`` when something was mounted or unmounted since: then another is needed.
 
     :raises OSError: there is none here.
     """
 
-    __slots__ = ("_are_local", "_descriptor", "_with_files")
+    __slots__ = ("_are_local", "_with_files")
 
     def __init__(self) -> None:
-        self._descriptor = -1
+        super().__init__()
         self._descriptor = os.open(_TABLE, os.O_RDONLY | os.O_CLOEXEC)
         self._are_local: dict[int, bool] = {}  # by st_dev, which stays a file system's as long as it is mounted
         pieces = []
         while piece := os.read(self._descriptor, _ROOM):
             pieces.append(piece)
         self._with_files = _with_files(b"".join(pieces))
-
-    def fileno(self) -> int:
-        """For ``poll(2)``, which says ``POLLPRI`` when something was mounted or unmounted since this was made: then another is needed."""
-        return self._descriptor
 
     def tell_all(self, directory: int, device: int) -> bool:
         """
@@ -62,15 +58,6 @@ class Mounts:
             return local
         mount = _mount_of(directory)
         return mount is not None and mount not in self._with_files
-
-    def close(self) -> None:
-        """Let go of the table. May be called more than once."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-    def __del__(self) -> None:
-        self.close()
 
 
 def _with_files(table: bytes) -> frozenset[bytes]:
