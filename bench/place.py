@@ -121,9 +121,7 @@ def set_up(place: Place) -> None:
 def set_up_little(place: Place) -> None:
     """What ``workers.py`` needs: small files and a certificate. May be run again: what is there stays."""
     place.root.mkdir(parents=True, exist_ok=True)
-    small = place.root / "1k.bin"
-    if not small.exists():
-        small.write_bytes(random.Random(959).randbytes(_FILES["1k.bin"]))
+    make_file(place.root / "1k.bin", _FILES["1k.bin"], random.Random(959).randbytes(1 << 20))
     make_certificate(place)
 
 
