@@ -10,15 +10,27 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from enum import Enum
 from types import TracebackType
 from typing import Any
 
-__all__ = ["Deed", "Scripted", "Talk"]
+__all__ = ["Deed", "Scripted", "Talk", "black_hole"]
 
 _PATIENCE = 20.0
+
+
+@contextmanager
+def black_hole() -> Iterator[int]:
+    """A port that answers no SYN: the backlog of its listener is full."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
 
 
 class Deed(Enum):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import socket
 import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -13,7 +11,7 @@ from typing import Any
 from click.testing import CliRunner, Result
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.scripted import Deed, Scripted, Talk
+from tests.support.scripted import Deed, Scripted, Talk, black_hole
 from twistftp.cli import main
 from twistftp.cli.conform.catalogue import ROWS
 
@@ -54,15 +52,10 @@ class NobodyThereTests(CommandCase):
         self.assertSaysOneLine(self.run_it("ftp://nobody.invalid", "--timeout", "9"), 1, "ftp://nobody.invalid:21/: ")
 
     def test_black_hole(self) -> None:
-        """SYNs that nobody answers: a listener whose backlog is full drops them."""
-        with ExitStack() as stack:
-            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-            for _ in range(4):
-                filler = stack.enter_context(socket.socket())
-                filler.setblocking(False)
-                filler.connect_ex(listener.getsockname())
+        """SYNs that nobody answers."""
+        with black_hole() as port:
             begin = monotonic()
-            result = self.run_it(f"ftp://127.0.0.1:{listener.getsockname()[1]}", "--timeout", "2")
+            result = self.run_it(f"ftp://127.0.0.1:{port}", "--timeout", "2")
             self.assertLess(monotonic() - begin, 2 + ALLOWANCE)
         self.assertSaysOneLine(result, 1, "no answer")
 

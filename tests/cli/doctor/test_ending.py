@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import socket
-from contextlib import ExitStack
 from time import monotonic
 
 from click.testing import Result
 
 from tests.support.doctor import DoctorCase, authority
-from tests.support.scripted import Deed, Scripted, Talk, Words
+from tests.support.scripted import Deed, Scripted, Talk, Words, black_hole
 
 SECONDS = 3.0
 ALLOWANCE = 3.0
@@ -27,15 +26,10 @@ class EndingTests(DoctorCase):
         return result
 
     def test_black_hole(self) -> None:
-        """SYNs that nobody answers: a listener whose backlog is full drops them."""
-        with ExitStack() as stack:
-            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-            for _ in range(4):
-                filler = stack.enter_context(socket.socket())
-                filler.setblocking(False)
-                filler.connect_ex(listener.getsockname())
+        """SYNs that nobody answers."""
+        with black_hole() as port:
             begin = monotonic()
-            result = self.run_doctor(f"ftp://127.0.0.1:{listener.getsockname()[1]}", "--timeout", str(SECONDS))
+            result = self.run_doctor(f"ftp://127.0.0.1:{port}", "--timeout", str(SECONDS))
             self.assertLess(monotonic() - begin, SECONDS + ALLOWANCE)
         self.assertFinds(result, 1, "problem: control port closed", "does not answer at all")
 
