@@ -10,8 +10,7 @@ import tempfile
 from pathlib import Path
 from unittest import SkipTest
 
-from twisted.trial.unittest import SynchronousTestCase
-
+from tests.support.clients import ClientsCase
 from tests.support.trees import Link, plant
 from tests.support.twistd import Twistd, run
 
@@ -61,11 +60,10 @@ denied_commands = ["SYST"]
 """
 
 
-class Case(SynchronousTestCase):
+class Case(ClientsCase):
     """``self.base`` holds ``pub``, ``archive`` and ``ftp.toml``."""
 
     def setUp(self) -> None:
-        self.clients: list[ftplib.FTP] = []
         self.base = Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.file = self.base / "ftp.toml"
         plant(
@@ -88,14 +86,6 @@ class Case(SynchronousTestCase):
         self.file.write_text(text, "utf-8")
         return self.enterContext(Twistd("ftpsite", "--config", "ftp.toml", directory=self.base))
 
-    def client(self, port: int, user: str = "anonymous", password: str = "x") -> ftplib.FTP:
-        client = ftplib.FTP(timeout=20)
-        self.addCleanup(client.close)
-        self.clients.append(client)
-        client.connect("127.0.0.1", port)
-        client.login(user, password)
-        return client
-
     def fetch(self, client: ftplib.FTP, name: str) -> bytes:
         received = io.BytesIO()
         client.retrbinary(f"RETR {name}", received.write)
@@ -105,8 +95,7 @@ class Case(SynchronousTestCase):
         return str(self.assertRaises(ftplib.error_perm, function, *arguments))
 
     def end(self, server: Twistd) -> None:
-        for client in self.clients:
-            client.close()  # else the server waits for them
+        self.hang_up()
         server.signal(signal.SIGTERM)
         self.assertEqual(0, server.end())
         self.assertFalse([line for line in server.lines if "Traceback" in line or "Unhandled" in line])

@@ -1,6 +1,5 @@
 """A real ``twistd`` whose clients count as outside: what they are told, also after SIGHUP, and what the log says."""
 
-import ftplib
 import os
 import re
 import signal
@@ -9,8 +8,7 @@ import tempfile
 from pathlib import Path
 from unittest import SkipTest
 
-from twisted.trial.unittest import SynchronousTestCase
-
+from tests.support.clients import ClientsCase
 from tests.support.twistd import Twistd
 
 FILE = """
@@ -23,7 +21,7 @@ internal_networks = []
 """
 
 
-class ExternalAddressTests(SynchronousTestCase):
+class ExternalAddressTests(ClientsCase):
     def setUp(self) -> None:
         if os.name != "posix":
             raise SkipTest("needs SIGHUP")
@@ -31,20 +29,6 @@ class ExternalAddressTests(SynchronousTestCase):
         self.base.chmod(0o755)
         (self.base / "pub").mkdir()
         self.file = self.base / "ftp.toml"
-        self.clients: list[ftplib.FTP] = []
-
-    def hang_up(self) -> None:
-        """All clients leave: a server that ends waits some seconds for those that stay."""
-        for client in self.clients:
-            client.close()
-
-    def client(self, port: int) -> ftplib.FTP:
-        client = ftplib.FTP(timeout=20)
-        client.connect("127.0.0.1", port)
-        self.addCleanup(client.close)
-        self.clients.append(client)
-        client.login()
-        return client
 
     def test_hangup(self) -> None:
         """P-PB-11, P-PB-12: the next PASV after SIGHUP tells the new address and the new ports, in the same session."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ftplib
 import io
 import os
 import re
@@ -20,15 +19,14 @@ from pathlib import Path
 from typing import Any
 from unittest import SkipTest
 
-from twisted.trial.unittest import SynchronousTestCase
-
+from tests.support.clients import ClientsCase
 from tests.support.running import free_range
 from tests.support.twistd import Twistd, environment, run
 
 NOBODY = 65534
 
 
-class Case(SynchronousTestCase):
+class Case(ClientsCase):
     """A folder with a site's content and a place for a log and a socket."""
 
     def setUp(self) -> None:
@@ -42,24 +40,10 @@ class Case(SynchronousTestCase):
         (self.base / "pub" / "a.txt").write_bytes(b"hello\n")
         (self.base / "log").mkdir()
         self.log = self.base / "log" / "access.log"
-        self.clients: list[ftplib.FTP] = []
 
     def twistd(self, *arguments: str, before: tuple[str, ...] = ()) -> Twistd:
         options = ("--interface", "127.0.0.1", "--port", "0", "--control-socket", "s") if "--config" not in arguments else ()
         return Twistd(*before, "ftpsite", *options, *arguments, directory=self.base)
-
-    def hang_up(self) -> None:
-        """All clients leave: a server that ends waits some seconds for those that stay."""
-        for client in self.clients:
-            client.close()
-
-    def client(self, port: int) -> ftplib.FTP:
-        client = ftplib.FTP(timeout=20)
-        client.connect("127.0.0.1", port)
-        client.login("anonymous", "me@example.org")
-        self.addCleanup(client.close)
-        self.clients.append(client)
-        return client
 
     def until(self, condition: Callable[[], Any], what: str) -> Any:
         """Wait for another process."""

@@ -22,6 +22,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.clients import ClientsCase
 from tests.support.twistd import Twistd, environment, run
 from twistftp.binding import range_text
 from twistftp.configuration import ConfigurationError
@@ -387,7 +388,7 @@ class ReloadTests(Case):
         self.assertEqual(["SIGHUP: too late, stopping"], self.said)
 
 
-class TwistdTests(SynchronousTestCase):
+class TwistdTests(ClientsCase):
     """The command, in a process of its own."""
 
     def setUp(self) -> None:
@@ -400,13 +401,6 @@ class TwistdTests(SynchronousTestCase):
     def twistd(self, *arguments: str, before: tuple[str, ...] = ()) -> Twistd:
         """``twistd`` serving ``pub`` on a free port of the loopback."""
         return Twistd(*before, "ftpsite", "--interface", "127.0.0.1", "--port", "0", *arguments, directory=self.base)
-
-    def client(self, port: int) -> ftplib.FTP:
-        client = ftplib.FTP(timeout=20)
-        self.addCleanup(client.close)
-        client.connect("127.0.0.1", port)
-        client.login()
-        return client
 
     def fetch(self, client: ftplib.FTP, name: str = "a.txt") -> bytes:
         received: list[bytes] = []
