@@ -8,6 +8,7 @@ Not here: options and files (``options``, ``configuration``), starting, changing
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -41,6 +42,10 @@ def _import_what_watches(settings: ServerSettings) -> None:
 def makeService(options: Options) -> Server:
     """Make the service of the parsed ``options``; nothing is opened before ``privilegedStartService``."""
     # Here and no earlier: twistd's --reactor has been obeyed by now, and twisted.protocols.ftp takes what there is.
+    if sys.platform == "linux":
+        from twistftp.transport import epoll
+
+        epoll.install()
     from twisted.internet import reactor
 
     from twistftp.accounts import realm  # noqa: F401 (build_portal wants it; behind a chroot it could not be found any more)
