@@ -85,7 +85,8 @@ def makeService(options: Options) -> Server:
         except BadUsersFile as error:
             raise ConfigurationError(f"{site.name}: {error}") from None
         root = Confinement(site.root)
-        return build_portal(site.authentication, root, named, Homes(root, site.user_isolation, site.virtual_directory))
+        homes = Homes(root, site.user_isolation, site.virtual_directory, site.file_handling.sync_uploads)
+        return build_portal(site.authentication, root, named, homes)
 
     user, source, lookup = None, SourcePort(), DNS(reactor)
     if above.get("chroot"):
