@@ -16,6 +16,7 @@ import random
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -151,10 +152,14 @@ def make_file(path: Path, size: int, piece: bytes) -> None:
 
 
 def make_directory(directory: Path, count: int) -> None:
-    """Of small files; those that are there stay."""
+    """Of small files from three years, no two of the same second, as archives are; those that are there stay."""
     directory.mkdir(exist_ok=True)
+    now, age = int(time.time()), 3 * 365 * 86400
     for number in range(len(os.listdir(directory)), count):
-        (directory / f"some-file-name-{number:06}.tar.gz").write_bytes(b"x" * (number % 777))
+        file = directory / f"some-file-name-{number:06}.tar.gz"
+        file.write_bytes(b"x" * (number % 777))
+        then = now - number * 7919 % count * age // count  # in no order
+        os.utime(file, (then, then))
 
 
 def make_cold_file(path: Path, size: int) -> None:

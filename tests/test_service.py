@@ -420,6 +420,11 @@ class TwistdTests(ClientsCase):
             self.assertEqual(0, server.end())
             self.assertFalse([line for line in server.lines if "Traceback" in line or "Unhandled" in line])
 
+    def test_own_reactor(self) -> None:
+        """Where nobody chose a reactor, it is ours on Linux."""
+        with self.twistd("--root", "pub") as server:
+            server.wait_for("reactor class: twistftp.transport.epoll.DirectEPollReactor" if sys.platform == "linux" else "reactor class: twisted")
+
     def test_reactor(self) -> None:
         """``--reactor`` is obeyed: nothing installs another one first."""
         with self.twistd("--root", "pub", before=("--reactor=poll",)) as server:

@@ -8,6 +8,7 @@ Not here: options and files (``options``, ``configuration``), starting, changing
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -64,6 +65,10 @@ def makeService(options: Options) -> Server:
     """Make the service of the parsed ``options``; nothing is opened before ``privilegedStartService``."""
     # Here and no earlier: twistd's --reactor has been obeyed by now, and twisted.protocols.ftp takes what there is.
     with nullcontext() if _may_want_twisted_tls(options) else left_out():
+        if sys.platform == "linux":
+            from twistftp.transport import epoll
+
+            epoll.install()
         from twisted.internet import reactor
 
     from twistftp.accounts import realm  # noqa: F401 (build_portal wants it; behind a chroot it could not be found any more)
@@ -104,7 +109,8 @@ def makeService(options: Options) -> Server:
         except BadUsersFile as error:
             raise ConfigurationError(f"{site.name}: {error}") from None
         root = Confinement(site.root)
-        return build_portal(site.authentication, root, named, Homes(root, site.user_isolation, site.virtual_directory))
+        homes = Homes(root, site.user_isolation, site.virtual_directory, site.file_handling.sync_uploads)
+        return build_portal(site.authentication, root, named, homes)
 
     user, source, lookup = None, SourcePort(), DNS(reactor)
     if above.get("chroot"):

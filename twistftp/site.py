@@ -328,4 +328,5 @@ def _own_portal(settings: SiteSettings) -> Portal:
 
     root = Confinement(settings.root)
     named = [*UsersFiles().checkers(settings.authentication), *make_checkers(settings.authentication.strcred)]
-    return build_portal(settings.authentication, root, named, Homes(root, settings.user_isolation, settings.virtual_directory))
+    homes = Homes(root, settings.user_isolation, settings.virtual_directory, settings.file_handling.sync_uploads)
+    return build_portal(settings.authentication, root, named, homes)

@@ -95,8 +95,9 @@ class DescriptionTests(SynchronousTestCase):
         users = Authentication(strcred=("memory:a:b",))
         text = describe(SiteSettings("/", authentication=users))
         self.assertIn("\n  an upload that breaks leaves what was there before; a rename never replaces a file\n", text)
-        text = describe(SiteSettings("/", authentication=users, file_handling=FileHandling(True, True, True)))
-        self.assertIn("breaks stays, to be resumed, and can be fetched before it is complete; a rename may replace a file\n", text)
+        text = describe(SiteSettings("/", authentication=users, file_handling=FileHandling(True, True, True, True)))
+        self.assertIn("breaks stays, to be resumed, and can be fetched before it is complete, and one that is whole is on the disk before 226;", text)
+        self.assertIn("; a rename may replace a file\n", text)
         self.assertNotIn("upload", describe(SiteSettings("/")))
 
     def test_users(self) -> None:

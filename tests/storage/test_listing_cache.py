@@ -23,7 +23,7 @@ from twistftp.policy.authorization import Rule, rules_of
 from twistftp.policy.filtering import RequestFiltering
 from twistftp.storage import listing as listing_module
 from twistftp.storage import listing_cache as module
-from twistftp.storage import mounts
+from twistftp.storage import mounts, rendering, statuses
 from twistftp.storage.confinement import Confinement
 from twistftp.storage.failures import StorageError
 from twistftp.storage.filesystem import FilesystemShell
@@ -157,8 +157,8 @@ class CacheTests(Cases):
         for form in (UnixForm(10**9), FactsForm(DEFAULT_FACTS), FactsForm(frozenset({"size"})), b""):
             self.assertEqual([False, True, True], [self.kept(form) for _ in range(3)])
         looked_at: list[bytes] = []
-        lstat = os.lstat
-        self.patch(os, "lstat", lambda name, **options: (looked_at.append(name), lstat(name, **options))[1])
+        look = rendering.look
+        self.patch(rendering, "look", lambda directory, names, fields: (looked_at.extend(names), look(directory, names, fields))[1])
         all_of(self.listing(), UnixForm(10**9))
         self.assertEqual([b"050-dir", b"link"], looked_at)
         looked_at.clear()
@@ -322,6 +322,7 @@ class CacheTests(Cases):
             return lstat(name, **options)
 
         self.patch(os, "lstat", look)
+        self.patch(statuses, "_statx", None)
         for form in (UnixForm(10**9), FactsForm(DEFAULT_FACTS), DosForm()):
             is_broken = True
             self.assertFalse(self.kept(form))

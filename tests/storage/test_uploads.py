@@ -52,6 +52,10 @@ class Base(SynchronousTestCase):
         self.threads = Threads()
         self.store = FilesystemShell(self.confinement, self.threads, writable=True)
 
+    def syncing(self) -> FilesystemShell:
+        """The same files, and uploads that wait for the disk."""
+        return FilesystemShell(self.confinement, self.threads, writable=True, syncs=True)
+
     def tearDown(self) -> None:
         self.threads.run()
         self.confinement.close()
@@ -196,9 +200,9 @@ class AsideTests(Base):
         self.assertEqual(b"somebody else's", self.read("n"))
 
     def test_power_cut(self) -> None:
-        """The octets are on the disk before the name is changed."""
+        """P-DX-3: by option, the octets are on the disk before the name is changed."""
         order: list[str] = []
-        upload = self.store.open_upload(("f",))
+        upload = self.syncing().open_upload(("f",))
         self.write(upload, b"new")
         real = os.fsync
 
@@ -210,6 +214,28 @@ class AsideTests(Base):
             upload.finish()
             self.threads.run()
         self.assertEqual([f"sync while it is {CONTENT!r}"], order)
+
+    def test_disk_not_waited_for(self) -> None:
+        """P-DX-3: without that option the end waits for no disk, whatever kind of upload it is."""
+        with mock.patch.object(os, "fsync", side_effect=AssertionError("the disk was waited for")):
+            self.put(("f",), b"new")
+            self.put(("f",), b"newer", in_place=True)
+            unique = self.store.open_unique(("n",))
+            self.write(unique, b"abc")
+            finished = unique.finish()
+            self.threads.run()
+        self.successResultOf(finished)
+        self.assertEqual((b"newer", b"abc"), (self.read("f"), self.read("n")))
+
+    def test_syncing_unique_and_read_only(self) -> None:
+        """The option holds for new names too, and for the same store with other rights."""
+        for store in self.syncing(), self.syncing().as_writable(False).as_writable(True):
+            with mock.patch.object(os, "fsync") as fsync:
+                unique = store.open_unique((f"n{id(store)}",))
+                self.write(unique, b"abc")
+                unique.finish()
+                self.threads.run()
+            fsync.assert_called_once()
 
     def test_without_links(self) -> None:
         """A file system that gives files without a name and then no name to them gets a copy."""
@@ -432,7 +458,7 @@ class SlowDiskTests(Base):
                 upload = self.store.open_upload(("f",))
                 self.assertRaises(failure, upload.write, b"x")
             upload.abandon()
-            upload = self.store.open_upload(("f",))
+            upload = self.syncing().open_upload(("f",))
             upload.write(b"x")
             with mock.patch.object(os, "fsync", side_effect=OSError(number, "x")):
                 finished = upload.finish()

@@ -41,11 +41,15 @@ class Homes:
     The homes and virtual directories of one site.
 
     :param confinement: the content root.
+    :param syncs: whether an upload that ends waits for the disk.
     :raises OSError: the root of a virtual directory is missing.
     """
 
-    def __init__(self, confinement: Confinement, isolation: UserIsolation = _EVERYBODY, virtual: Iterable[VirtualDirectory] = ()) -> None:
+    def __init__(
+        self, confinement: Confinement, isolation: UserIsolation = _EVERYBODY, virtual: Iterable[VirtualDirectory] = (), syncs: bool = False
+    ) -> None:
         self._root = confinement
+        self._syncs = syncs
         self._isolation = isolation
         self._mounts = {one.names: Confinement(one.root) for one in virtual}
         self._open: WeakValueDictionary[str, Confinement] = WeakValueDictionary()  # homes of those who are here
@@ -58,13 +62,14 @@ class Homes:
         """
         found = self.find(user)
         account = _ANONYMOUS if user is None and not found.start else Account(user, found.start)
-        shell = FilesystemShell(found.confinement, account=account, writable=user is not None)
+        shell = FilesystemShell(found.confinement, account=account, writable=user is not None, syncs=self._syncs)
         if not self._mounts:
             return shell
         return self._overlay(shell, account)
 
     def _overlay(self, base: FilesystemShell, account: Account | None = None) -> OverlayShell:
-        return OverlayShell(base, {path: FilesystemShell(confinement, writable=base.writable) for path, confinement in self._mounts.items()}, account)
+        mounts = {path: FilesystemShell(one, writable=base.writable, syncs=self._syncs) for path, one in self._mounts.items()}
+        return OverlayShell(base, mounts, account)
 
     def find(self, user: str | None) -> Found:
         """Where a user's files are. :raises HomeRefused: as :meth:`shell`."""

@@ -87,8 +87,10 @@ def _users(site: SiteSettings) -> str:
 
 def _uploads(handling: FileHandling) -> str:
     broken = "stays, to be resumed" if handling.keep_partial_uploads else "leaves what was there before"
+    synced = ", and one that is whole is on the disk before 226" if handling.sync_uploads else ""
     readable = ", and can be fetched before it is complete" if handling.allow_read_uploads_in_progress else ""
-    return f"an upload that breaks {broken}{readable}; a rename {'may replace' if handling.allow_replace_on_rename else 'never replaces'} a file"
+    may = "may replace" if handling.allow_replace_on_rename else "never replaces"
+    return f"an upload that breaks {broken}{readable}{synced}; a rename {may} a file"
 
 
 _CONTROL = {

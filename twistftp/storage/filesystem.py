@@ -71,10 +71,11 @@ class FilesystemShell:
     :param confinement: the root; shared by all sessions, closed by nobody here.
     :param writable: whether the user may change anything.
     :param in_thread: how work that may wait for a disk is called.
+    :param syncs: whether an upload that ends waits for the disk.
     :param account: the user, when the site's own realm makes this.
     """
 
-    __slots__ = ("_confinement", "_in_thread", "account", "writable")
+    __slots__ = ("_confinement", "_in_thread", "_syncs", "account", "writable")
 
     restartable = True
     appendable = True
@@ -83,9 +84,16 @@ class FilesystemShell:
     facts = frozenset(ALL_FACTS)
 
     def __init__(
-        self, confinement: Confinement, in_thread: InThread = in_thread, account: Account | None = None, *, writable: bool = False
+        self,
+        confinement: Confinement,
+        in_thread: InThread = in_thread,
+        account: Account | None = None,
+        *,
+        writable: bool = False,
+        syncs: bool = False,
     ) -> None:
         self._confinement = confinement
+        self._syncs = syncs
         self._in_thread = in_thread
         self.account = account
         self.writable = writable
@@ -121,7 +129,9 @@ class FilesystemShell:
 
     def as_writable(self, writable: bool) -> FilesystemShell:
         """As in ``ISiteStore``."""
-        return self if self.writable == writable else FilesystemShell(self._confinement, self._in_thread, self.account, writable=writable)
+        if self.writable == writable:
+            return self
+        return FilesystemShell(self._confinement, self._in_thread, self.account, writable=writable, syncs=self._syncs)
 
     def place(self, path: Sequence[str]) -> Path:
         """As in ``ISiteStore``."""
@@ -134,12 +144,13 @@ class FilesystemShell:
     def open_upload(self, path: Sequence[str], *, offset: int | None = 0, in_place: bool = False, is_part: bool = False) -> LocalUpload:
         """As in ``IFileStore``."""
         self._demand_right()
-        return open_upload(self._confinement, path, offset=offset, in_place=in_place, is_part=is_part, in_thread=self._in_thread)
+        how: dict[str, Any] = {"in_place": in_place, "is_part": is_part, "syncs": self._syncs, "in_thread": self._in_thread}
+        return open_upload(self._confinement, path, offset=offset, **how)
 
     def open_unique(self, path: Sequence[str], *, in_place: bool = False) -> LocalUpload:
         """As in ``IFileStore``."""
         self._demand_right()
-        return open_unique(self._confinement, path, in_place=in_place, in_thread=self._in_thread)
+        return open_unique(self._confinement, path, in_place=in_place, syncs=self._syncs, in_thread=self._in_thread)
 
     def make_directory(self, path: Sequence[str]) -> None:
         """As in ``IFileStore``."""

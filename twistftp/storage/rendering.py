@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import stat
+from operator import mod
 
 from twistftp.storage.attributes import IDENTITY_MASK, IDENTITY_SALT, Rights, entry_of
 from twistftp.storage.confinement import Directory, text_of
 from twistftp.storage.links import Links
+from twistftp.storage.statuses import look
 from twistftp.wire.entries import Entry
 from twistftp.wire.forms import NAMES, FactsForm, Form
 from twistftp.wire.unix_form import KIND, OWNER, UnixForm
@@ -19,6 +21,8 @@ from twistftp.wire.unix_form import KIND, OWNER, UnixForm
 __all__ = ["Renderer"]
 
 _FILE, _DIRECTORY, _LINK = stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK
+_UNIX = stat.ST_MODE, stat.ST_NLINK, stat.ST_SIZE, stat.ST_MTIME
+_FACTS = *_UNIX, stat.ST_UID, stat.ST_GID, stat.ST_INO, stat.ST_DEV
 
 
 class Renderer:
@@ -40,11 +44,11 @@ class Renderer:
     def add_entries(self, names: list[bytes], batch: list[Entry]) -> None:
         """Add their entries. Every call of Python code counts here: ``attributes.entry_of`` explains."""
         directory, prefix, letters = self._directory.descriptor, self._directory.prefix, self._rights
-        look, new, add, is_link = os.lstat, tuple.__new__, batch.append, stat.S_ISLNK
+        lstat, new, add, is_link = os.lstat, tuple.__new__, batch.append, stat.S_ISLNK
         salt, mask, owner = IDENTITY_SALT, IDENTITY_MASK, OWNER
         for octets in names:
             try:
-                found = look(prefix + octets, dir_fd=directory)
+                found = lstat(prefix + octets, dir_fd=directory)
                 mode, inode, device, links, user, group, size, _, modified, _ = found
                 if is_link(mode):
                     add(self._links.entry(octets, found))
@@ -68,46 +72,40 @@ class Renderer:
 
     def _add_unix(self, names: list[bytes], lines: list[bytes], form: UnixForm) -> None:
         """As ``UnixForm.lines``, without an entry."""
-        directory, prefix = self._directory.descriptor, self._directory.prefix
-        look, add, files, dates = os.lstat, lines.append, form.files, form.dates
-        for name in names:
-            try:
-                found = look(prefix + name, dir_fd=directory)
-            except OSError:
-                self._add_other(name, None, lines, form)
-                continue
-            line = files[found[0], found[3]]  # by their places, not all ten unpacked: twice as fast
-            if line:
-                add(line % (found[6], dates[found[8]], name))
-            elif found[0] & KIND in (_FILE, _DIRECTORY):
-                add(b"%s%8d %s %s\r\n" % (form.heads[found[0], found[3], OWNER, OWNER], found[6], dates[found[8]], name))
-                self.others.append((len(lines) - 1, len(lines), name))
+        modes, links, sizes, seconds = look(self._directory, names, _UNIX)
+        templates = list(map(form.files.__getitem__, modes))
+        rows = zip(sizes, form.dates(seconds), names, strict=True)
+        if None not in templates and links.count(1) == len(links):  # nothing but files with one name, as nearly always: then no loop of ours
+            lines.extend(map(mod, templates, rows))
+            return
+        for template, mode, count, row in zip(templates, modes, links, rows, strict=True):
+            if template is not None and count == 1:
+                lines.append(template % row)
+            elif mode & KIND in (_FILE, _DIRECTORY):
+                lines.append(b"%s%8d %s %s\r\n" % (form.heads[mode, count, OWNER, OWNER], *row))
+                self.others.append((len(lines) - 1, len(lines), row[2]))
             else:
-                self._add_other(name, found, lines, form)
+                self._look_again(row[2], lines, form)
 
     def _add_facts(self, names: list[bytes], lines: list[bytes], form: FactsForm) -> None:
         """As ``FactsForm.lines``, without an entry."""
-        directory, prefix, letters = self._directory.descriptor, self._directory.prefix, self._rights
-        look, add, templates, times = os.lstat, lines.append, form.templates, form.times
-        salt, mask = IDENTITY_SALT, IDENTITY_MASK
-        for name in names:
-            try:
-                found = look(prefix + name, dir_fd=directory)
-            except OSError:
-                self._add_other(name, None, lines, form)
-                continue
-            mode, inode, device, links, user, group, size, _, modified, _ = found
+        modes, links, sizes, seconds, users, groups, inodes, devices = look(self._directory, names, _FACTS)
+        letters = map(self._rights.__getitem__, zip(modes, users, groups, strict=True))
+        templates = map(form.templates.__getitem__, zip(modes, letters, strict=True))
+        salt, mask, add = IDENTITY_SALT, IDENTITY_MASK, lines.append
+        uniques = [hash((salt, device, inode >> 60, inode)) & mask for device, inode in zip(devices, inodes, strict=True)]
+        rows = zip(sizes, form.times(seconds), uniques, names, strict=True)
+        for template, mode, count, row in zip(templates, modes, links, rows, strict=True):
             kind = mode & KIND
-            unique = hash((salt, device, inode >> 60, inode)) & mask
             if kind == _FILE:
-                add(templates[mode, letters[mode, user, group]] % (size, times[modified], unique, name))
-                if links != 1:
-                    self.others.append((len(lines) - 1, len(lines), name))
+                add(template % row)
+                if count != 1:
+                    self.others.append((len(lines) - 1, len(lines), row[3]))
             elif kind == _DIRECTORY:
-                add(templates[mode, letters[mode, user, group]] % (times[modified], unique, name))
-                self.others.append((len(lines) - 1, len(lines), name))
+                add(template % row[1:])
+                self.others.append((len(lines) - 1, len(lines), row[3]))
             else:
-                self._add_other(name, found, lines, form)
+                self._look_again(row[3], lines, form)
 
     def _add_any(self, names: list[bytes], lines: list[bytes], form: Form) -> None:
         for name in names:
@@ -120,6 +118,14 @@ class Renderer:
                 self._add_other(name, found, lines, form)
             else:
                 lines.append(form.lines((entry_of(text_of(name), found, self._rights),)))
+
+    def _look_again(self, name: bytes, lines: list[bytes], form: Form) -> None:
+        try:
+            found = self._directory.status(name)
+        except OSError:
+            self._add_other(name, None, lines, form)
+        else:
+            self._add_other(name, found, lines, form)
 
     def _add_other(self, name: bytes, found: os.stat_result | None, lines: list[bytes], form: Form) -> None:
         """The line of anything, if it has one; ``found``: its ``lstat``, ``None`` if that failed."""

@@ -49,11 +49,13 @@ def open_upload(
     offset: int | None = 0,
     in_place: bool = False,
     is_part: bool = False,
+    syncs: bool = False,
     in_thread: InThread = in_thread,
 ) -> LocalUpload:
     """
     Open a file for an upload; nothing is changed before its first octet or its end. See ``IFileStore.open_upload``.
 
+    :param syncs: whether the end waits for the disk.
     :raises StorageError: as there.
     """
     if not path:
@@ -73,10 +75,12 @@ def open_upload(
     except BaseException:
         directory.close()
         raise
-    return LocalUpload(place, directory, name, in_thread)
+    return LocalUpload(place, directory, name, syncs, in_thread)
 
 
-def open_unique(confinement: Confinement, path: Sequence[str], *, in_place: bool = False, in_thread: InThread = in_thread) -> LocalUpload:
+def open_unique(
+    confinement: Confinement, path: Sequence[str], *, in_place: bool = False, syncs: bool = False, in_thread: InThread = in_thread
+) -> LocalUpload:
     """Open a new file for an upload. :raises ObjectExists: the name is taken."""
     demand_usable(path)
     directory, name, old = place_of(confinement, path)
@@ -88,7 +92,7 @@ def open_unique(confinement: Confinement, path: Sequence[str], *, in_place: bool
     except BaseException:
         directory.close()
         raise
-    return LocalUpload(place, directory, name, in_thread)
+    return LocalUpload(place, directory, name, syncs, in_thread)
 
 
 def read_upload(confinement: Confinement, path: Sequence[str], in_thread: InThread = in_thread) -> LocalFile | None:
@@ -127,18 +131,20 @@ class LocalUpload(Held):
         "_key",
         "_place",
         "_syncing",
+        "_syncs",
         "_unsynced",
         "_waiting",
         "octets",
         "takes_pipes",
     )
 
-    def __init__(self, place: Place, directory: Directory, name: bytes, in_thread: InThread = in_thread) -> None:
+    def __init__(self, place: Place, directory: Directory, name: bytes, syncs: bool = False, in_thread: InThread = in_thread) -> None:
         super().__init__()
         self.octets = 0
         self.takes_pipes = hasattr(os, "splice")
         self._place = place
         self._in_thread = in_thread
+        self._syncs = syncs
         self._has_begun = self._is_done = False
         self._careful = 0  # writes that still go to a thread
         self._unsynced = 0
@@ -286,13 +292,17 @@ class LocalUpload(Held):
             waiting.callback(None)
 
     def _finish(self) -> None:
-        """Everything to the disk first, then the name: after a power cut it is the old file or the new one, and never a part."""
+        """
+        All octets, then the name: after a ``kill -9`` it is the old file or the new one, and never a part. Where the octets go to the
+        disk before the name does, that holds after a power cut, too.
+        """
         place = self._place
         try:
             with telling():
                 if not self._has_begun:
                     place.begin()
-                os.fsync(place.number)
+                if self._syncs:
+                    os.fsync(place.number)
                 place.publish()
         except BaseException:
             place.discard(True)

@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from math import inf
 
 from twistftp.wire.entries import Entry, facts_lines, ms_dos_lines
+from twistftp.wire.times import modify_facts
 from twistftp.wire.timeval import timeval
 
 __all__ = ["NAMES", "DosForm", "FactsForm", "Form"]
@@ -72,19 +73,6 @@ class DosForm(Form):
         return ms_dos_lines(entries, self._offset).encode("utf-8", "surrogateescape")
 
 
-class _Times(dict[float, bytes]):
-    """The ``modify`` fact by the second."""
-
-    def __missing__(self, second: float) -> bytes:
-        if len(self) >= _MOST:
-            self.clear()
-        shown = self[second] = timeval(second).encode("ascii")
-        return shown
-
-
-_times = _Times()  # the same for all listings
-
-
 class _Templates(dict[tuple[int, str], bytes]):
     """
     What lines of MLSD have in common, by ``(st_mode, perm)``, with room for ``size``, ``modify``, ``unique`` and the name.
@@ -130,7 +118,7 @@ class FactsForm(Form):
         self.owner = owner
         self.is_usual = facts >= {"size", "modify", "unique"}
         self.templates = _Templates(self, owner)
-        self.times = _times
+        self.times = modify_facts
 
     def without(self, goes: Mapping[int, int | None]) -> FactsForm:
         """The same with these letters gone, too."""

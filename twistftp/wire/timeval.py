@@ -9,12 +9,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
-__all__ = ["RECENT", "dos_date", "parse_timeval", "timeval", "unix_date"]
+__all__ = ["LAST", "RECENT", "dos_date", "parse_timeval", "timeval", "unix_date"]
 
+LAST = 253402300799  # 9999-12-31 23:59:59, the end of what four digits can say (P-LU-9)
 RECENT = 180 * 86400  # PROTOCOL P-LU-6: younger than this, LIST shows the time of day instead of the year
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _EPOCH = date(1970, 1, 1)
-_LAST = 253402300799  # 9999-12-31 23:59:59, the end of what four digits can say (P-LU-9)
 
 # A listing shows thousands of times: days and the minutes of a day are remembered once they were shown.
 _DAYS = 16384  # some 45 years
@@ -23,7 +23,7 @@ _MINUTES = 1440
 
 def _second(seconds: float) -> int:
     """A whole second that four digits of a year can say: clamped to 1970…9999."""
-    return int(seconds) if 0 <= seconds <= _LAST else 0 if seconds < 0 else _LAST
+    return int(seconds) if 0 <= seconds <= LAST else 0 if seconds < 0 else LAST
 
 
 @lru_cache(_DAYS)
@@ -84,7 +84,7 @@ def parse_timeval(text: str) -> float:
 
 def unix_date(seconds: float, now: float) -> str:
     """``Jan  5 09:07`` for the last 180 days, ``Jan  5  2023`` for the rest and for the future (PROTOCOL P-LU-5, P-LU-6)."""
-    second = int(seconds) if 0 <= seconds <= _LAST else _second(seconds)  # spares a call for most
+    second = int(seconds) if 0 <= seconds <= LAST else _second(seconds)  # spares a call for most
     month_day, with_year = _unix_day(second // 86400)
     return f"{month_day} {_clock_24(second % 86400 // 60)}" if 0 <= now - seconds < RECENT else with_year
 

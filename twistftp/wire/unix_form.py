@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterable
-from math import inf
 
 from twistftp.wire.entries import Entry
 from twistftp.wire.forms import Form
-from twistftp.wire.timeval import RECENT, unix_date
+from twistftp.wire.times import unix_dates
 
 __all__ = ["KIND", "OWNER", "UnixForm", "unix_lines"]
 
@@ -36,36 +35,14 @@ class _Heads(dict[tuple[int, int, str, str], bytes]):
         return head
 
 
-class _Files(dict[tuple[int, int], bytes]):
-    """Whole lines of files that have one name and are ``OWNER``'s, by ``(mode, links)``, with room for size, date and name; of all else ``b""``."""
+class _Files(dict[int, bytes | None]):
+    """Whole lines of files that have one name and are ``OWNER``'s, by their mode, with room for size, date and name; ``None`` of all else."""
 
-    def __missing__(self, key: tuple[int, int]) -> bytes:
+    def __missing__(self, mode: int) -> bytes | None:
         if len(self) >= _MOST:
             self.clear()
-        mode, links = key
-        line = self[key] = _heads[mode, links, OWNER, OWNER] + b"%8d %s %s\r\n" if links == 1 and mode & KIND == stat.S_IFREG else b""
+        line = self[mode] = _heads[mode, 1, OWNER, OWNER] + b"%8d %s %s\r\n" if mode & KIND == stat.S_IFREG else None
         return line
-
-
-class _Dates(dict[float, bytes]):
-    """The date columns, by the second of modification, as any time from ``since`` until before ``until`` shows them, ``now`` among them."""
-
-    def __init__(self, now: float, offset: float) -> None:
-        super().__init__()
-        self._now = now
-        self._offset = offset
-        self.since, self.until = -inf, inf
-
-    def __missing__(self, second: float) -> bytes:
-        if len(self) >= _MOST:
-            self.clear()
-        shown = self[second] = unix_date(second + self._offset, self._now + self._offset).encode("ascii")
-        for edge in (second, second + RECENT):
-            if edge > self._now:
-                self.until = min(self.until, edge)
-            else:
-                self.since = max(self.since, edge)
-        return shown
 
 
 _heads, _files = _Heads(), _Files()  # the same for all listings
@@ -83,16 +60,16 @@ class UnixForm(Form):
     def __init__(self, now: float, offset: float = 0) -> None:
         super().__init__(("unix", offset), now)
         self.heads, self.files = _heads, _files
-        self.dates = _Dates(now, offset)
+        self.dates = unix_dates(now, int(offset))
 
     def span(self) -> tuple[float, float]:
         """As in ``Form``: days pass, and dates that were recent get a year."""
-        return self.dates.since, self.dates.until
+        return self.dates.now, self.dates.until
 
     def lines(self, entries: Iterable[Entry]) -> bytes:
         """The lines of any entries, each ended by CRLF."""
-        lines = []
-        heads, dates = self.heads, self.dates
+        shown, seconds = [], []
+        heads = self.heads
         for name, mode, size, modified, links, owner, group, _, _, target, resolved in entries:
             kind = mode & KIND
             if kind != stat.S_IFREG and kind != stat.S_IFDIR:
@@ -103,9 +80,9 @@ class UnixForm(Form):
                 else:  # a link whose text must stay private is shown as what it leads to (P-LU-8)
                     mode = resolved.mode if resolved is not None else stat.S_IFREG | stat.S_IMODE(mode)
                     size = resolved.size if resolved is not None and stat.S_IFMT(resolved.mode) in (stat.S_IFREG, stat.S_IFDIR) else 0
-            second = int(modified // 1) if -_FAR < modified < _FAR else 0 if modified < 0 else _FAR
-            lines.append(b"%s%8d %s %s\r\n" % (heads[mode, links, owner, group], size, dates[second], name.encode("utf-8", "surrogateescape")))
-        return b"".join(lines)
+            seconds.append(int(modified // 1) if -_FAR < modified < _FAR else 0 if modified < 0 else _FAR)
+            shown.append((heads[mode, links, owner, group], size, name.encode("utf-8", "surrogateescape")))
+        return b"".join([b"%s%8d %s %s\r\n" % (head, size, date, name) for (head, size, name), date in zip(shown, self.dates(seconds), strict=True)])
 
 
 _FAR = 10**12  # seconds; later than any year that can be shown

@@ -21,7 +21,9 @@ from twisted.logger import globalLogPublisher
 __all__ = ["begin_anew", "cover", "fork", "observe_with", "trouble"]
 
 _HELD_BACK = frozenset({signal.SIGTERM, signal.SIGINT} | ({signal.SIGHUP} if hasattr(signal, "SIGHUP") else set()))
-_REACTORS = frozenset({"twisted.internet.epollreactor", "twisted.internet.pollreactor", "twisted.internet.selectreactor"})
+_REACTORS = frozenset(
+    {"twistftp.transport.epoll", "twisted.internet.epollreactor", "twisted.internet.pollreactor", "twisted.internet.selectreactor"}
+)
 
 
 def trouble(reactor: Any) -> str:
