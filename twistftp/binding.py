@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -20,6 +19,7 @@ from twisted.python.failure import Failure
 from twistftp.dynamic import system_range
 from twistftp.policy.channels import PortRange
 from twistftp.policy.settings import SiteSettings
+from twistftp.twisted_tls import is_left_out
 from twistftp.wire.addresses import is_loopback
 
 __all__ = ["CannotBind", "CannotStart", "close_ports", "has_same_binding", "open_ports", "port_numbers", "range_text", "where"]
@@ -95,6 +95,8 @@ def _is_ipv6_alone(port: Any) -> bool:
 
 
 def _open_endpoint(reactor: Any, name: str, text: str, factory: Any, opened: list[Any]) -> None:
+    from twisted.internet.endpoints import serverFromString  # not before it is known whether its TLS is wanted (``twisted_tls``)
+
     failures: list[Failure] = []
     is_late = False
 
@@ -151,5 +153,7 @@ def _place(port: int, address: str, everywhere: str = "all addresses") -> str:
 
 def _reason(error: BaseException | None) -> str:
     cause = error.socketError if isinstance(error, CannotListenError) else error
+    if isinstance(cause, AssertionError) and is_left_out():  # so Twisted's listenSSL
+        return "needs Twisted's own TLS, which this server was started without; restart it"
     known = _REASONS.get(getattr(cause, "errno", 0))
     return known or " ".join((getattr(cause, "strerror", None) or str(cause) or type(cause).__name__).split())

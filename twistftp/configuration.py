@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from attrs import evolve, frozen
 from cattrs import ForbiddenExtraKeysError
-from twisted.internet.endpoints import serverFromString
 
 from twistftp.accounts.checkers import make_checkers
-from twistftp.accounts.user_book import load_users
 from twistftp.policy.rules import BadSetting
 from twistftp.policy.settings import Authentication, ServerSettings, SiteSettings, TLSSettings, describe_change
 from twistftp.roots import Place, directory_trouble, expand, root_trouble, served_trouble
@@ -283,6 +280,8 @@ class _Source:
         try:
             path = os.path.normpath(os.path.join(self._start(where), expand(written)))
             if not place.is_serving:
+                from twistftp.accounts.user_book import load_users  # and with it argon2, which is nothing to a server without such a file
+
                 load_users(path, authentication.is_anonymous)
         except ValueError as error:
             self.refuse(where, written, str(error))
@@ -290,6 +289,8 @@ class _Source:
 
 
 def _parse(path: str) -> dict[str, Any]:
+    import tomllib  # options alone need none
+
     try:
         return tomllib.loads(Path(path).read_bytes().decode("utf-8-sig"))
     except OSError as error:
@@ -302,6 +303,8 @@ def _parse(path: str) -> dict[str, Any]:
 
 def _endpoint_trouble(text: str) -> str:
     """Why ``text`` is not a server endpoint, ``""`` if it is. Nothing is opened."""
+    from twisted.internet.endpoints import serverFromString
+
     try:
         serverFromString(None, text)
     except AttributeError:

@@ -10,10 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.internet.endpoints import serverFromString
 from twisted.logger import Logger
 
-from twistftp.accesslog import CommandLog, TransferLog, open_access_log
 from twistftp.binding import CannotBind, where
 from twistftp.control import Answers, CannotServe, ControlSocket
 from twistftp.logfile import CannotOpen, InThread
@@ -22,6 +20,7 @@ from twistftp.policy.settings import ServerSettings
 from twistftp.site import FTPSite
 
 if TYPE_CHECKING:
+    from twistftp.accesslog import CommandLog, TransferLog
     from twistftp.capsules.recording import Recording
     from twistftp.metrics import Latencies
 
@@ -155,6 +154,8 @@ class Monitoring:
             site.transcript.add_recorder(log)
 
     def _opened_log(self, path: str, form: str, name: str) -> CommandLog | TransferLog:
+        from twistftp.accesslog import open_access_log
+
         return open_access_log(self._reactor, path, form, name, self._in_thread, self._now, self._owner)
 
     def _close_log(self, site: FTPSite) -> Deferred[Any]:
@@ -209,6 +210,8 @@ class Monitoring:
         if old is not None:
             old.stopListening()
         if endpoint:
+            from twisted.internet.endpoints import serverFromString  # not before it is known whether its TLS is wanted (``twisted_tls``)
+
             opened: list[Any] = []
             failures: list[Any] = []
             serverFromString(self._reactor, endpoint).listen(web_site(self, self._read_metrics)).addCallbacks(opened.append, failures.append)

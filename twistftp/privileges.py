@@ -10,7 +10,6 @@ import codecs
 import os
 
 from attrs import frozen
-from twisted.internet import tcp
 
 __all__ = ["ServingUser", "may_read", "may_write", "prepare_for_chroot"]
 
@@ -78,5 +77,7 @@ def prepare_for_chroot() -> None:
     That is the codec of host names, with which every address is bound, and ``/dev/null``, of which Twisted keeps a
     descriptor in reserve.
     """
+    from twisted.internet import tcp  # not before it is known whether its TLS is wanted (``twisted_tls``)
+
     codecs.lookup("idna")
     tcp._reservedFD.reserve()

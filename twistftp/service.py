@@ -11,8 +11,9 @@ import itertools
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
@@ -22,13 +23,34 @@ from twistftp.configuration import ConfigurationError
 from twistftp.options import Options
 from twistftp.policy.channels import DYNAMIC
 from twistftp.policy.settings import ServerSettings, SiteSettings
+from twistftp.policy.tls import TLSSettings
 from twistftp.privileges import prepare_for_chroot
 from twistftp.server import Server
 from twistftp.site_service import SiteService
+from twistftp.twisted_tls import left_out
+
+if TYPE_CHECKING:
+    from twistftp.transport.tls import SiteTLS
 
 __all__ = ["CannotStart", "Options", "Server", "SiteService", "makeService"]
 
 _BACKLOG = 511  # a burst of connections waits in the kernel; it takes the smaller of this and its own limit
+
+
+def _may_want_twisted_tls(options: Options) -> bool:
+    """Whether somebody may want Twisted's own TLS: others in this process, or their checkers. Endpoints of the settings have it imported by now."""
+    return getattr(options, "parent", None) is None or any(site.authentication.strcred for site in options.settings.sites)
+
+
+def _import_for_chroot(options: Options) -> None:
+    """What is imported only when it is wanted, and by SIGHUP might be wanted when it could not be found any more."""
+    from twistftp import accesslog  # noqa: F401
+    from twistftp.transport import herald  # noqa: F401
+
+    if options["config"]:
+        from twistftp.transport.tls import SiteTLS
+
+        SiteTLS(TLSSettings(self_signed=True))  # cryptography imports some more when it first makes a certificate
 
 
 def _import_what_watches(settings: ServerSettings) -> None:
@@ -42,11 +64,12 @@ def _import_what_watches(settings: ServerSettings) -> None:
 def makeService(options: Options) -> Server:
     """Make the service of the parsed ``options``; nothing is opened before ``privilegedStartService``."""
     # Here and no earlier: twistd's --reactor has been obeyed by now, and twisted.protocols.ftp takes what there is.
-    if sys.platform == "linux":
-        from twistftp.transport import epoll
+    with nullcontext() if _may_want_twisted_tls(options) else left_out():
+        if sys.platform == "linux":
+            from twistftp.transport import epoll
 
-        epoll.install()
-    from twisted.internet import reactor
+            epoll.install()
+        from twisted.internet import reactor
 
     from twistftp.accounts import realm  # noqa: F401 (build_portal wants it; behind a chroot it could not be found any more)
     from twistftp.accounts.checkers import build_portal, make_checkers
@@ -61,7 +84,6 @@ def makeService(options: Options) -> Server:
     from twistftp.transport.dns import DNS
     from twistftp.transport.pool import PassivePool
     from twistftp.transport.source import SourcePort
-    from twistftp.transport.tls import SiteTLS
 
     # SIGHUP leaves checkers alone whose strings are as they were: some hold state, and a chroot hides their plugins.
     checkers = cache(make_checkers)
@@ -71,6 +93,8 @@ def makeService(options: Options) -> Server:
     def make_tls(site: SiteSettings) -> SiteTLS | None:
         if not site.tls.is_on:
             return None
+        from twistftp.transport.tls import SiteTLS  # and with it OpenSSL, which is nothing to a server without TLS
+
         key = site.tls, tuple(own_names(site)) if site.tls.self_signed else ()
         if key not in identities:
             identities[key] = SiteTLS(site.tls, own_names(site))
@@ -92,6 +116,7 @@ def makeService(options: Options) -> Server:
     if above.get("chroot"):
         prepare_for_chroot()
         lookup.prepare()
+        _import_for_chroot(options)
         if not above.get("euid"):
             # twistd would look the user up behind the chroot, where nobody is known, so it is not asked to.
             user = options.place().user

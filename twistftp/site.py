@@ -11,7 +11,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
@@ -42,10 +42,12 @@ from twistftp.transport.pool import PassivePool
 from twistftp.transport.resolver import Lookup, Resolver
 from twistftp.transport.source import SourcePort
 from twistftp.transport.throttle import Throttle
-from twistftp.transport.tls import SiteTLS
 from twistftp.virtual_hosts import VirtualHosts
 from twistftp.wire.addresses import fold_address
 from twistftp.wire.replies import Reply
+
+if TYPE_CHECKING:
+    from twistftp.transport.tls import SiteTLS
 
 __all__ = ["FTPSite", "own_names"]
 
@@ -129,12 +131,14 @@ class FTPSite(FTPFactory):
         """
         self.settings = settings
         if tls is not None or (self.tls is None and settings.tls.is_on):
-            self.tls = tls or SiteTLS(settings.tls, own_names(settings))
+            self.tls = tls or _own_tls(settings)
         if self.tls is not None:
             self.tls.refresh()
         if portal is not None:
             self.portal = portal
         self._proxies = settings.firewall_support.proxies or None
+        if self._proxies is not None or settings.listen:  # before a connection needs it: Twisted's endpoints come with it
+            from twistftp.transport import herald  # noqa: F401
         self.throttle.change(settings.limits)
         self.resolver.watch(settings.firewall_support.external_names)
         self.transcript.log_commands = settings.logging.commands
@@ -308,6 +312,12 @@ def own_names(settings: SiteSettings) -> list[str]:
     """What clients may call a site, for a certificate that is made for it."""
     support = settings.firewall_support
     return [settings.host_name, support.external_address, socket.gethostname(), settings.address, "localhost", "127.0.0.1", "::1"]
+
+
+def _own_tls(settings: SiteSettings) -> SiteTLS:
+    from twistftp.transport.tls import SiteTLS  # and with it OpenSSL, which is nothing to a site without TLS
+
+    return SiteTLS(settings.tls, own_names(settings))
 
 
 def _own_portal(settings: SiteSettings) -> Portal:

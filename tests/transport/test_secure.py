@@ -12,7 +12,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.tls import TLS13, VERSIONS, Below, HalfCloseableUpper, Link, TLSClient, Upper, begin_on, client_context, site_tls
-from twistftp.transport.secure import HandshakeFailed, SecureTransport
+from twistftp.transport.departure import HandshakeFailed
+from twistftp.transport.secure import SecureTransport
 
 APPLICATION_DATA, ALERT = 23, 21
 

@@ -10,8 +10,6 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID
 from twisted.cred import strcred
 from twisted.cred.checkers import AllowAnonymousAccess, FilePasswordDB, ICredentialsChecker
 from twisted.cred.credentials import IAnonymous, IUsernamePassword
@@ -27,6 +25,8 @@ from twistftp.policy.settings import Authentication
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from cryptography.x509 import Certificate
 
     from twistftp.accounts.homes import Homes
     from twistftp.storage.confinement import Confinement
@@ -88,7 +88,11 @@ class CertificateChecker:
         return succeed(credentials.username) if credentials.username in _names(credentials.certificate) else fail(UnauthorizedLogin())
 
 
-def _names(certificate: x509.Certificate) -> set[object]:
+def _names(certificate: Certificate) -> set[object]:
+    # Imported already, by who got the certificate; who never gets one does without.
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
     names = {one.value for one in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)}
     try:
         others = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

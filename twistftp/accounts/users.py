@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernamePassword
@@ -19,11 +19,13 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from twistftp.accounts.credentials import text_of
-from twistftp.accounts.user_book import UserBook, exposure
 from twistftp.accounts.users_file import BadUsersFile
 from twistftp.policy.settings import Authentication
 from twistftp.storage.holding import InThread, in_thread
 from twistftp.wire.paths import encode_name
+
+if TYPE_CHECKING:
+    from twistftp.accounts.user_book import UserBook
 
 __all__ = ["Desk", "UsersChecker", "UsersFiles"]
 
@@ -151,6 +153,8 @@ class UsersFiles:
             if book is None:
                 if self._is_begun and self._is_sealed:
                     raise BadUsersFile("lies outside --chroot and cannot be read any more; restart")
+                from twistftp.accounts.user_book import UserBook, exposure  # and with it argon2, which is nothing to a server without such a file
+
                 book = self._books[path] = UserBook(path, authentication.is_anonymous, is_sealed=self._is_sealed)
                 if note := exposure(path):
                     _log.warn("{note}", note=note)

@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterator
 
 from attrs import frozen
 
-from twistftp.accounts.hashing import hash_trouble
-
 __all__ = ["BadUsersFile", "User", "name_trouble", "parse", "with_user", "without_user"]
 
 _LONGEST_NAME = 255  # octets; a home directory may be named after the user
@@ -67,6 +65,8 @@ def parse(content: bytes, is_reserved: Callable[[str], bool] = lambda name: Fals
     :param is_reserved: whether a name is one of the anonymous user's.
     :raises BadUsersFile: a line breaks a rule.
     """
+    from twistftp.accounts.hashing import hash_trouble  # and with it argon2; the rest of this module is for servers without users, too
+
     users: dict[str, User] = {}
     for number, line in _lines(content):
         try:

@@ -7,14 +7,17 @@ Not here: the header (``transport.herald``), which balancers are believed (``pol
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import Protocol
+from twisted.protocols.policies import ProtocolWrapper
 
 from twistftp.policy.proxying import Proxies
-from twistftp.transport.herald import HAProxyProtocolWrapper, Herald, Introduction
 from twistftp.wire.addresses import fold_address
+
+if TYPE_CHECKING:
+    from twistftp.transport.herald import Herald, Introduction
 
 __all__ = ["Introducible", "Reception"]
 
@@ -30,12 +33,18 @@ class Introducible(Protocol):
 
     def makeConnection(self, transport: Any) -> None:
         """Begin; but on Twisted's own ``haproxy:`` endpoint wait for the header first, and leave the connection to whoever comes then."""
-        if isinstance(transport, HAProxyProtocolWrapper) and self.introduction is None:
+        if isinstance(transport, ProtocolWrapper) and self.introduction is None and _awaits_header(transport):
             self.site.reception.come_by_endpoint(transport)
             return
         self.connected = 1
         self.transport = transport
         self.connectionMade()
+
+
+def _awaits_header(wrapper: ProtocolWrapper) -> bool:
+    from twistftp.transport.herald import HAProxyProtocolWrapper
+
+    return isinstance(wrapper, HAProxyProtocolWrapper)
 
 
 class Reception:
@@ -53,6 +62,8 @@ class Reception:
 
     def herald(self, via: str, proxies: Proxies) -> Herald:
         """The first protocol of a connection from the balancer ``via``."""
+        from twistftp.transport.herald import Herald  # the site has imported it, if it has anything to do with balancers
+
         return Herald(self._site.deadlines, via, proxies, self._introduced, partial(self._turned_away, via))
 
     def come_by_endpoint(self, wrapper: Any) -> None:

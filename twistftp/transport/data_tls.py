@@ -9,7 +9,6 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from OpenSSL import SSL
 from twisted.python.failure import Failure
 
 from twistftp.policy.diagnosis import Cause, Verdict
@@ -20,6 +19,8 @@ from twistftp.transport.tls_session import SessionTLS, resumed
 from twistftp.wire.client_hello import Offer, offer_of
 
 if TYPE_CHECKING:
+    from OpenSSL import SSL
+
     from twistftp.transport.deadlines import Deadlines
     from twistftp.transport.leases import Lease
     from twistftp.transport.passive import PassiveListener

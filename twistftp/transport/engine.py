@@ -8,21 +8,17 @@ from __future__ import annotations
 
 from OpenSSL import SSL
 
-__all__ = ["CHUNK", "Departure", "Engine", "EngineFailed"]
+from twistftp.transport.departure import EngineFailed
+
+__all__ = ["CHUNK", "Engine"]
 
 CHUNK = 1 << 18
 """Octets decrypted at a time: each call costs what encrypting many of them does."""
-_RECORDS = range(20, 25)  # content types of TLS; no line of FTP begins so
-_HEADER = 5
 # OpenSSL's own functions for what is done for every command: pyOpenSSL's methods around them, and its exceptions for "not yet",
 # cost a twelfth of a login. The reactor has one thread, so one buffer serves all.
 _lib, _ffi = SSL._lib, SSL._ffi
 _SIZE = CHUNK + (1 << 14)  # as many octets encrypted, and what may wait before them
 _BUFFER = _ffi.new("char[]", _SIZE)
-
-
-class EngineFailed(Exception):
-    """OpenSSL gives up; the text is its reason."""
 
 
 class Engine:
@@ -96,43 +92,6 @@ class Engine:
         except SSL.Error:
             pass  # it has failed already, and its end is on the way
         return self.output()
-
-
-class Departure:
-    """
-    The way back to clear text after our close_notify (RFC 4217 §5): what the client says in TLS is thrown away up to its own
-    close_notify, or to octets that are no TLS; what follows is in clear.
-    """
-
-    __slots__ = ("_engine", "_octets")
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._octets = b""
-
-    def receive(self, data: bytes) -> bytes | None:
-        """Octets of the client, one record at a time; those in clear as soon as it has left TLS, ``None`` before."""
-        self._octets += data
-        while self._octets:
-            if self._octets[0] not in _RECORDS:
-                return self._octets
-            end = _HEADER + int.from_bytes(self._octets[3:_HEADER], "big")
-            if len(self._octets) < max(end, _HEADER):
-                return None
-            record, self._octets = self._octets[:end], self._octets[end:]
-            self._engine.feed(record)
-            if self.is_over():
-                return self._octets
-        return None
-
-    def is_over(self) -> bool:
-        """Whether the client's close_notify is among what has been fed already."""
-        try:
-            while data := self._engine.read():
-                pass
-        except EngineFailed:  # no TLS any more
-            return True
-        return data is not None
 
 
 def _in_words(error: SSL.Error) -> str:

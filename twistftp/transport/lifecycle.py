@@ -18,9 +18,10 @@ from zope.interface import implementer
 from twistftp.policy.bandwidth import Floor
 from twistftp.policy.diagnosis import Cause, Verdict
 from twistftp.transport.deadlines import Deadlines
+from twistftp.transport.departure import HandshakeFailed
 from twistftp.transport.directio import DirectIO
 from twistftp.transport.interfaces import DataConnectionFailed
-from twistftp.transport.secure import HandshakeFailed, SecureTransport
+from twistftp.transport.secure import SecureTransport
 from twistftp.transport.sockets import DataServer, tune_data, was_reset
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
@@ -25,7 +25,6 @@ from twistftp.policy.proxying import NOBODY, Proxies
 from twistftp.transport.data_tls import Arrival, protected
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.dtp import DataConnection
-from twistftp.transport.herald import Herald
 from twistftp.transport.interfaces import DataConnectionFailed
 from twistftp.transport.leases import Lease
 from twistftp.transport.passive import PassiveListener, shares_port
@@ -33,6 +32,9 @@ from twistftp.transport.ports import OpenPorts, PoolCounters
 from twistftp.transport.sockets import DataPort, listen
 from twistftp.transport.tls_session import Neighbours, SessionTLS
 from twistftp.wire.addresses import fold_address
+
+if TYPE_CHECKING:
+    from twistftp.transport.herald import Herald
 
 __all__ = ["PassivePool", "PoolCounters"]
 
@@ -241,6 +243,7 @@ class PassivePool:
 
     def herald(self, listener: PassiveListener, via: str, proxies: Proxies) -> Herald:
         """A balancer's connection has come: who it is for turns out with its header. Any number may wait for theirs."""
+        from twistftp.transport.herald import Herald  # imported by the site, when it was told of balancers
         turned_away = partial(self._turned_away, listener, via)
         herald = Herald(self.deadlines, via, proxies, listener.introduced, turned_away, is_data=True, gone=self._connection_closed)
         self._connections.add(herald)

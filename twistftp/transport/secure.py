@@ -12,21 +12,20 @@ with unread octets before it resets the connection and loses what it has sent (D
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from twistftp.transport.engine import Departure, Engine, EngineFailed
+from twistftp.transport.departure import Departure, EngineFailed, HandshakeFailed, engine_of
 from twistftp.transport.layer import Layer
 from twistftp.transport.sockets import acknowledge, half_close
 
-__all__ = ["HandshakeFailed", "SecureTransport"]
+if TYPE_CHECKING:
+    from twistftp.transport.engine import Engine
 
-
-class HandshakeFailed(Exception):
-    """No TLS came about; the text is the reason."""
+__all__ = ["SecureTransport"]
 
 
 @implementer(IProtocol, IHalfCloseableProtocol)
@@ -115,7 +114,7 @@ class SecureTransport(Layer):
             connection = self._begin(self._hello)
             if connection is None:
                 return
-            self._engine, self._hello = Engine(connection), b""
+            self._engine, self._hello = engine_of(connection), b""
         else:
             self._engine.feed(data)
         if self.is_secure or self._shake_hands(self._engine):

@@ -18,6 +18,7 @@ from OpenSSL.crypto import X509
 from twisted.logger import Logger
 
 from twistftp.policy.tls import TLSSettings
+from twistftp.transport import engine  # noqa: F401 (``secure`` wants it at the first handshake; behind a chroot it could not be found any more)
 from twistftp.transport.certificates import Identity, load_authorities, load_identity, make_identity
 
 __all__ = ["ForName", "SiteTLS"]
@@ -224,3 +225,15 @@ class SiteTLS:
     def bare(self, context: bytes) -> SSL.Connection:
         """A connection of a session that can only resume it."""
         return self._connection(context, _bare_context())
+
+    def resumed(self, context: bytes, hello: bytes) -> SSL.Connection | None:
+        """A connection that goes on from this ClientHello, if it resumes the session of ``context``."""
+        connection = self.bare(context)
+        connection.bio_write(hello)
+        try:
+            connection.do_handshake()
+        except SSL.WantReadError:
+            return connection
+        except SSL.Error:
+            return None
+        return connection

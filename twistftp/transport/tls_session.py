@@ -13,13 +13,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice, takewhile
-from typing import Any, NamedTuple
-
-from OpenSSL import SSL
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twistftp.policy.diagnosis import Cause
-from twistftp.transport.tls import ForName, SiteTLS
 from twistftp.wire.client_hello import Offer, offer_of
+
+if TYPE_CHECKING:
+    from OpenSSL import SSL
+
+    from twistftp.transport.tls import ForName, SiteTLS
 
 __all__ = ["Ended", "Left", "Neighbours", "SessionTLS", "resumed"]
 
@@ -229,22 +231,11 @@ class SessionTLS:
 
     def resume(self, hello: bytes) -> SSL.Connection | None:
         """A connection that goes on from this ClientHello, if it resumes this session."""
-        return self._going_on(self.context, hello)
+        return self._site.resumed(self.context, hello)
 
     def is_resumed(self, context: bytes, hello: bytes) -> bool:
         """Whether a ClientHello resumes a session of this site that has this session id context."""
-        return self._going_on(context, hello) is not None
-
-    def _going_on(self, context: bytes, hello: bytes) -> SSL.Connection | None:
-        connection = self._site.bare(context)
-        connection.bio_write(hello)
-        try:
-            connection.do_handshake()
-        except SSL.WantReadError:
-            return connection
-        except SSL.Error:
-            return None
-        return connection
+        return self._site.resumed(context, hello) is not None
 
     def _full(self, hello: bytes, *, is_data: bool) -> SSL.Connection:
         connection = self._site.full(self.context, is_data=is_data, for_name=self._for_name)

@@ -8,6 +8,7 @@ each is put together from what stands in tables; and when it is listed again bec
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from math import floor, inf
 
 from twistftp.wire.timeval import LAST, RECENT, timeval, unix_date
@@ -20,9 +21,13 @@ _DAYS = 16384  # the same, of days: some 45 years
 _AHEAD = 86400  # seconds for which a table is right at most; only objects that will look otherwise sooner need be counted
 _OFFSETS = 4  # from UTC: a machine has two in a year
 
-_CLOCK = [b"%02d:%02d" % divmod(minute, 60) for minute in range(1440)]
-_HHMM = [b"%02d%02d" % divmod(minute, 60) for minute in range(1440)]
 _SS = [b"%02d" % second for second in range(60)]
+
+
+@cache
+def _minutes(form: bytes) -> list[bytes]:
+    """The minutes of a day in that form; made for the first listing that shows some, since servers start that never do."""
+    return [form % divmod(minute, 60) for minute in range(1440)]
 
 
 class _ByDay(dict[int, bytes]):
@@ -75,7 +80,8 @@ class _ModifyFacts(_Table):
     def _make(self, seconds: Sequence[int]) -> list[bytes]:
         if min(seconds, default=0) < 0 or max(seconds, default=0) > LAST:
             seconds = [0 if second < 0 else min(second, LAST) for second in seconds]
-        return [_modify_days[second // 86400] + _HHMM[second % 86400 // 60] + _SS[second % 60] for second in seconds]
+        clock = _minutes(b"%02d%02d")
+        return [_modify_days[second // 86400] + clock[second % 86400 // 60] + _SS[second % 60] for second in seconds]
 
 
 class UnixDates(_Table):
@@ -103,10 +109,10 @@ class UnixDates(_Table):
         self._oldest = floor(now - RECENT)
 
     def _make(self, seconds: Sequence[int]) -> list[bytes]:
-        offset, oldest, aged, newest = self._offset, self._oldest, self._aged, self._newest
+        offset, oldest, aged, newest, clock = self._offset, self._oldest, self._aged, self._newest, _minutes(b"%02d:%02d")
         return [
             _other_days[(second + offset) // 86400] if second <= oldest
-            else _recent_days[(second + offset) // 86400] + _CLOCK[(second + offset) % 86400 // 60] if aged < second <= newest
+            else _recent_days[(second + offset) // 86400] + clock[(second + offset) % 86400 // 60] if aged < second <= newest
             else self._changing(second)
             for second in seconds
         ]  # fmt: skip

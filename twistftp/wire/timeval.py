@@ -16,12 +16,9 @@ RECENT = 180 * 86400  # PROTOCOL P-LU-6: younger than this, LIST shows the time 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _EPOCH = date(1970, 1, 1)
 
-# A listing shows thousands of times: days are remembered, and what there is in a day stands in tables.
-_DAYS = 16384  # remembered, some 45 years
-_MINUTES = [(minute // 60, minute % 60) for minute in range(1440)]
-_CLOCK_24 = [f"{hour:02d}:{minute:02d}" for hour, minute in _MINUTES]
-_CLOCK_12 = [f"{hour % 12 or 12:02d}:{minute:02d}{'AM' if hour < 12 else 'PM'}" for hour, minute in _MINUTES]
-_HHMM = [f"{hour:02d}{minute:02d}" for hour, minute in _MINUTES]
+# A listing shows thousands of times: days and the minutes of a day are remembered once they were shown.
+_DAYS = 16384  # some 45 years
+_MINUTES = 1440
 
 
 def _second(seconds: float) -> int:
@@ -48,10 +45,26 @@ def _dos_day(day: int) -> str:
     return f"{shown.month:02d}-{shown.day:02d}-{shown.year % 100:02d}"
 
 
+@lru_cache(_MINUTES)
+def _clock_24(minute: int) -> str:
+    return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
+@lru_cache(_MINUTES)
+def _clock_12(minute: int) -> str:
+    hour = minute // 60
+    return f"{hour % 12 or 12:02d}:{minute % 60:02d}{'AM' if hour < 12 else 'PM'}"
+
+
+@lru_cache(_MINUTES)
+def _hhmm(minute: int) -> str:
+    return f"{minute // 60:02d}{minute % 60:02d}"
+
+
 def timeval(seconds: float) -> str:
     """``YYYYMMDDHHMMSS`` in UTC, no fraction (RFC 3659 §2.3; PROTOCOL P-MDTM-1)."""
     second = _second(seconds)
-    return f"{_timeval_day(second // 86400)}{_HHMM[second % 86400 // 60]}{second % 60:02d}"
+    return f"{_timeval_day(second // 86400)}{_hhmm(second % 86400 // 60)}{second % 60:02d}"
 
 
 def parse_timeval(text: str) -> float:
@@ -73,10 +86,10 @@ def unix_date(seconds: float, now: float) -> str:
     """``Jan  5 09:07`` for the last 180 days, ``Jan  5  2023`` for the rest and for the future (PROTOCOL P-LU-5, P-LU-6)."""
     second = int(seconds) if 0 <= seconds <= LAST else _second(seconds)  # spares a call for most
     month_day, with_year = _unix_day(second // 86400)
-    return f"{month_day} {_CLOCK_24[second % 86400 // 60]}" if 0 <= now - seconds < RECENT else with_year
+    return f"{month_day} {_clock_24(second % 86400 // 60)}" if 0 <= now - seconds < RECENT else with_year
 
 
 def dos_date(seconds: float) -> str:
     """``01-05-24  09:07AM``, 17 columns (PROTOCOL P-LD-1)."""
     second = _second(seconds)
-    return f"{_dos_day(second // 86400)}  {_CLOCK_12[second % 86400 // 60]}"
+    return f"{_dos_day(second // 86400)}  {_clock_12(second % 86400 // 60)}"
