@@ -350,8 +350,8 @@ class HandshakeOfDataTests(PortCase):
 
     def test_silence_with_a_short_stall_timeout(self) -> None:
         """P-TIME-3: the time for the handshake is kept to however often the connection is looked at."""
-        self.pool._stall_timeout = 14.0
         a = self.person("a")
+        a.stall_timeout = 14.0
         a.visitor.tls.timeout = lambda: 5.0
         a.set_up()
         a.dial()

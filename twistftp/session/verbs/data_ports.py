@@ -156,7 +156,6 @@ def _target(session: Session, verb: str, value: str, parse: Callable[[str], tupl
             number,
             session.interface if is_ipv6(session.interface) == is_ipv6(host) else "",  # a balancer may have come by the other family
             site.deadlines,
-            site.settings.limits.data_stall_timeout,
             source_port=site.settings.firewall_support.active_port,
             source=site.source,
             tls=session.tls,
