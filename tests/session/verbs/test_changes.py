@@ -71,6 +71,17 @@ class ChangesTests(SynchronousTestCase):
         self.assertEqual([250, 250, 257], self.d.codes("DELE binary ", "RMD void ", "MKD new "))
         self.assertIn("new ", self.tree)
 
+    def test_directories_alone_end_with_a_slash(self) -> None:
+        """P-PATH-1: who means a directory loses no file by it, and gets no file of that name."""
+        self.tree["l"] = Link("pub")
+        lines = ("DELE file.txt/", "DELE l/", "RNFR file.txt/", "RMD file.txt/", "MFMT 20240105090700 file.txt/", "SITE CHMOD 600 file.txt/", "DELE x/")
+        self.assertEqual([550] * 7, self.d.codes(*lines))
+        self.assertEqual(["550 file.txt/: Not a directory.", "550 l/: Is a directory."], self.d.say("DELE file.txt/", "DELE l/"))
+        self.assertEqual({"file.txt", "l"}, {"file.txt", "l"} & set(self.tree))
+        self.assertEqual([350, 553, 350, 250], self.d.codes("RNFR file.txt", "RNTO new/", "RNFR void", "RNTO new/"))
+        self.assertEqual({}, self.tree["new"])
+        self.assertEqual([257, 250], self.d.codes("MKD d/", "RMD d/"))
+
     def test_make_directory(self) -> None:
         """P-MKD-1, P-QUOT-1, P-TEXT-18: 257 with the whole path, its quotes doubled; "already exists" for one that is there."""
         self.assertEqual(['257 "/new" created.', '257 "/pub/a""b" created.'], self.d.say("MKD new", 'MKD pub/a"b'))

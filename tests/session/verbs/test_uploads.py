@@ -55,6 +55,13 @@ class StoreTests(UploadCase):
             self.assertEqual([code], d.codes(line), line)
             self.assertTrue(lease.is_ended)
 
+    def test_directory_name(self) -> None:
+        """P-PATH-1, P-TEXT-24: what ends with a ``/`` is no file, whether it is there or not."""
+        d = self.dialogue()
+        said = "553 {}: Name not allowed: that is a directory's name."
+        self.assertEqual([said.format(name) for name in ("new/", "file.txt/")], d.say("STOR new/", "APPE file.txt/"))
+        self.assertNotIn("new", d.store.tree)
+
     def test_no_connection(self) -> None:
         """P-STOR-1, P-DC-2, P-DC-6: without a data connection the file is as it was."""
         d = self.dialogue()
