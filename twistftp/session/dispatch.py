@@ -14,12 +14,12 @@ from twistftp.session.failures import reply_for
 from twistftp.session.session import Session
 from twistftp.storage.failures import PermissionDenied
 from twistftp.wire.arguments import ArgumentError
-from twistftp.wire.commands import Command
+from twistftp.wire.commands import Command, split_line
 from twistftp.wire.paths import decode_name
 from twistftp.wire.replies import Reply, cleaned
 from twistftp.wire.states import Keeps, Login, Needs
 
-__all__ = ["LINE_TOO_LONG", "OTHER_PROTOCOLS", "TLS_FIRST", "dispatch", "syntax_reply", "unknown"]
+__all__ = ["LINE_TOO_LONG", "OTHER_PROTOCOLS", "TLS_FIRST", "dispatch", "named", "syntax_reply", "unknown"]
 
 LINE_TOO_LONG = Reply.of(500, "Command line too long.")
 _NOT_LOGGED_IN = Reply.of(530, "Please log in with USER and PASS.")
@@ -50,8 +50,9 @@ def dispatch(session: Session, command: Command, argument: bytes) -> Reply | Cor
         session.forget_pending(command.keeps)
     if command.writes and not session.store.writable:
         session.forget_pending(Keeps.NOTHING)
-        note_reading_only(session, command, decode_name(argument))
-        return refused(argument)
+        name = decode_name(command.argument.name_in(argument))
+        note_reading_only(session, command, name)
+        return refused(name)
     try:
         value = command.argument.parse(argument)
     except ArgumentError as error:
@@ -72,9 +73,15 @@ _LOGGED_IN = Login.DONE  # to look a member of an Enum up takes as long as a cal
 _KEEPS_ALL = Keeps.RENAME | Keeps.RESTART
 
 
-def refused(argument: bytes) -> Reply:
-    """The user may only read: said before the argument is looked at, so nothing about the file is given away."""
-    return reply_for(PermissionDenied(), decode_name(argument)) if argument else Reply.of(550, "Permission denied.")
+def named(command: Command | None, line: bytes) -> str:
+    """What a command line names, for texts about it."""
+    argument = split_line(line)[1]
+    return decode_name(argument if command is None else command.argument.name_in(argument))
+
+
+def refused(name: str) -> Reply:
+    """The user may only read: said before the argument is read, so nothing about the file is given away."""
+    return reply_for(PermissionDenied(), name) if name else Reply.of(550, "Permission denied.")
 
 
 def syntax_reply(command: Command, reason: str = "") -> Reply:

@@ -74,8 +74,8 @@ class ChangesTests(SynchronousTestCase):
     def test_directories_alone_end_with_a_slash(self) -> None:
         """P-PATH-1: who means a directory loses no file by it, and gets no file of that name."""
         self.tree["l"] = Link("pub")
-        lines = ("DELE file.txt/", "DELE l/", "RNFR file.txt/", "RMD file.txt/", "MFMT 20240105090700 file.txt/", "SITE CHMOD 600 file.txt/", "DELE x/")
-        self.assertEqual([550] * 7, self.d.codes(*lines))
+        lines = ("DELE file.txt/", "DELE l/", "RNFR file.txt/", "RMD file.txt/", "MFMT 20240105090700 file.txt/", "SITE CHMOD 600 file.txt/")
+        self.assertEqual([550] * 7, self.d.codes(*lines, "DELE x/"))
         self.assertEqual(["550 file.txt/: Not a directory.", "550 l/: Is a directory."], self.d.say("DELE file.txt/", "DELE l/"))
         self.assertEqual({"file.txt", "l"}, {"file.txt", "l"} & set(self.tree))
         self.assertEqual([350, 553, 350, 250], self.d.codes("RNFR file.txt", "RNTO new/", "RNFR void", "RNTO new/"))
@@ -130,6 +130,14 @@ class ChangesTests(SynchronousTestCase):
         self.assertEqual([501], self.d.codes(b"MKD a\0b"))
         self.tree["old\x07"] = b""
         self.assertEqual([250], self.d.codes(b"DELE old\x07"))
+
+    def test_time_of_nothing(self) -> None:
+        """P-TEXT-16, P-TEXT-17: the path that is shown is the path, without the time before it."""
+        said = self.d.say("MFMT 20240105090700 no such", "MFMT 20240105090700 no  ")
+        self.assertEqual(["550 no such: No such file or directory.", "550 no  : No such file or directory."], said)
+        d = Dialogue(self)
+        d.login()
+        self.assertEqual(["550 file.txt: Permission denied.", "550 2024: Permission denied."], d.say("MFMT 20240105090700 file.txt", "MFMT 2024"))
 
     def test_modification_time(self) -> None:
         """P-MFMT-1: UTC, of directories too; the answer says what was set."""

@@ -12,7 +12,7 @@ from twistftp.session.lookup import find, new_path, on_existing
 from twistftp.session.session import Session
 from twistftp.session.transfer import settled
 from twistftp.storage.failures import IsADirectory, ObjectExists, PermissionDenied
-from twistftp.wire.arguments import PATHNAME, Argument, ArgumentError
+from twistftp.wire.arguments import PATHNAME, Argument, ArgumentError, behind_first_word
 from twistftp.wire.commands import CommandGroup
 from twistftp.wire.paths import Path, decode_name, join, names_directory
 from twistftp.wire.replies import Reply, cleaned, exact, quoted
@@ -96,7 +96,7 @@ def _sets_times(session: Session) -> str | None:
 
 @changes.command(
     "MFMT",
-    Argument("<YYYYMMDDHHMMSS> <path>", _time_and_name, is_path=True),
+    Argument("<YYYYMMDDHHMMSS> <path>", _time_and_name, is_path=True, name_in=behind_first_word),
     writes=True,
     rfc="draft-somers-ftp-mfxx §3",
     feat=_sets_times,
