@@ -56,6 +56,8 @@ def dispatch(session: Session, command: Command, argument: bytes) -> Reply | Cor
     try:
         value = command.argument.parse(argument)
     except ArgumentError as error:
+        if command.is_transfer or command.verb in _SPENDING:
+            session.forget_pending(Keeps.NOTHING)
         return syntax_reply(command, str(error))
     result: Reply | Coroutine[Any, Any, Reply] = command.handler(session, value)
     return result
@@ -70,6 +72,7 @@ def _unprotected(session: Session, command: Command) -> Reply | None:
 
 
 _LOGGED_IN = Login.DONE  # to look a member of an Enum up takes as long as a call
+_SPENDING = frozenset(("RNTO", "REST", "RANG", "HASH"))  # and transfers: what waits is theirs, so it is spent even if they cannot be read
 _KEEPS_ALL = Keeps.RENAME | Keeps.RESTART
 
 
@@ -90,7 +93,8 @@ def syntax_reply(command: Command, reason: str = "") -> Reply:
 
 
 def unknown(session: Session, verb: str, line: bytes) -> Reply:
-    """The answer to a verb that nobody declared; another protocol's ends the connection."""
+    """The answer to a verb that nobody declared, and before which a rename does not wait; another protocol's ends the connection."""
+    session.rename_from = None
     if session.login is not Login.DONE:
         session.unknown_verbs += 1
         if verb == "PROXY" or line == b"\0":  # the first line of a header of version 1, the third of one of version 2

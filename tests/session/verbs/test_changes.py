@@ -113,6 +113,8 @@ class ChangesTests(SynchronousTestCase):
             self.assertEqual([350, code, 503], self.d.codes("RNFR file.txt", f"RNTO {target}", "RNTO other"))
         self.assertEqual([350, 200, 250], self.d.codes("RNFR file.txt", "NOOP", "RNTO kept"), "NOOP keeps it")
         self.assertEqual([350, 257, 503], self.d.codes("RNFR kept", "PWD", "RNTO other"))
+        self.assertEqual([350, 501, 503], self.d.codes("RNFR kept", "RNTO", "RNTO other"))
+        self.assertEqual([350, 500, 503], self.d.codes("RNFR kept", "XYZZY", "RNTO other"))
 
     def test_replace_on_rename(self) -> None:
         """P-RNTO-1: a file may take a file's place where the setting says so, a directory's never."""
