@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from twistftp.policy.authorization import Permission
 from twistftp.session.lookup import find, new_path, on_existing
 from twistftp.session.session import Session
 from twistftp.session.transfer import settled
 from twistftp.storage.failures import IsADirectory, ObjectExists, PermissionDenied
+from twistftp.storage.refusals import denied
 from twistftp.wire.arguments import PATHNAME, Argument, ArgumentError, behind_first_word
 from twistftp.wire.commands import CommandGroup
 from twistftp.wire.paths import Path, decode_name, join, names_directory
@@ -63,6 +65,9 @@ async def rename_from(session: Session, name: str) -> Reply:
     path, _ = await find(session, name, follows=False)
     if not path:
         raise PermissionDenied
+    writing = session.rights.decide(Permission.WRITE, path)
+    if not writing.is_allowed:  # the store would refuse RNTO for it; the client had better not look for a fault in the new name
+        raise denied(writing.denial)
     session.rename_from = path
     return Reply.of(350, "Send RNTO with the new name.")
 
