@@ -127,13 +127,11 @@ def makeService(options: Options) -> Server:
         make_tls(site)
         users.checkers(site.authentication)  # the serving user may not be able to read them
     users.begin()
-    # Connections of all sites share the pool, so the most patient site decides when one counts as stalled.
-    stall_timeout = max(site.limits.data_stall_timeout for site in options.settings.sites)
     dynamic_text = range_text(DYNAMIC)
 
     def make_pool() -> PassivePool:
         ports = options.settings.firewall_support.data_channel_port_range
-        return PassivePool(reactor, ports, Deadlines(reactor), stall_timeout, range_text=dynamic_text)
+        return PassivePool(reactor, ports, Deadlines(reactor), range_text=dynamic_text)
 
     def make_site(site: SiteSettings, pool: PassivePool, numbers: Iterator[int], census: Any = None) -> FTPSite:
         tls, portal = make_tls(site), make_portal(site)

@@ -99,7 +99,7 @@ class FTPSite(FTPFactory):
         self.reactor = reactor
         if pool is None:
             ports = PortRange.parse(passive_ports) if isinstance(passive_ports, str) else passive_ports
-            pool = PassivePool(reactor, ports, Deadlines(reactor), stall_timeout=settings.limits.data_stall_timeout)
+            pool = PassivePool(reactor, ports, Deadlines(reactor))
         self.pool = pool
         self.deadlines = pool.deadlines
         self.source = source or SourcePort()

@@ -92,6 +92,7 @@ class Person:
         self.result: Any = None
         self.link: Link | None = None
         self.knocks = 0
+        self.stall_timeout = 300.0
 
     def set_up(self) -> Any:
         """PASV: the lease, or a Deferred of it."""
@@ -150,6 +151,7 @@ class Person:
         self.knocks += 1
 
     def _send(self, connection: Any) -> None:
+        connection.stall_timeout = self.stall_timeout
         try:
             sent = connection.send(BytesSource(self.file))
         except DataConnectionFailed as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, inlineCallbacks
@@ -364,6 +365,20 @@ class TuneTests(SocketTestCase):
             yield pause()
 
     @inlineCallbacks
+    def test_replies_stay_apart(self):
+        """P-PB-4, P-PB-5: while the network takes no more the kernel holds replies, and makes no segment of several."""
+        if sys.platform != "linux":
+            self.skipTest("only Linux can be told")
+        client, server = yield self.pair()
+        tune_control(server.transport)
+        before = segments_out(server.transport.socket)
+        for _ in range(200):  # more than the first congestion window
+            server.transport.write(b"200 OK.\r\n")
+        while len(client.octets) < 1800:
+            yield pause()
+        self.assertEqual(200, segments_out(server.transport.socket) - before)
+
+    @inlineCallbacks
     def test_connect_gives_direct_transport(self):
         """connect() makes the same kind of transport, bound to the address that it is told (P-DC-13)."""
         port = self.open()
@@ -382,6 +397,11 @@ class TuneTests(SocketTestCase):
             yield pause()
         server.transport.finish()
         yield client.ended
+
+
+def segments_out(skt: socket.socket) -> int:
+    """How many segments with octets the kernel has sent (``tcpi_data_segs_out``)."""
+    return int.from_bytes(skt.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)[156:160], sys.byteorder)
 
 
 def pause():

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from twistftp.policy.diagnosis import Cause
 from twistftp.session.access import note
-from twistftp.session.dispatch import LINE_TOO_LONG, dispatch, unknown
+from twistftp.session.dispatch import LINE_TOO_LONG, dispatch, named, unknown
 from twistftp.session.driver import drive
 from twistftp.session.failures import is_expected, reply_for
 from twistftp.session.intake import Intake
@@ -31,7 +31,7 @@ from twistftp.transport.output import hang_up
 from twistftp.transport.sockets import tune_control
 from twistftp.wire.commands import Command, split_line
 from twistftp.wire.lines import Flood, Oversize
-from twistftp.wire.paths import decode_name, join
+from twistftp.wire.paths import join
 from twistftp.wire.replies import Reply
 from twistftp.wire.states import Login
 
@@ -230,7 +230,7 @@ class ServerPI(Introducible):
             self.site.log.failure("unexpected error in {line!r}", failure, line=self.site.transcript.shown(self.session, command, line))
         if isinstance(error, DataConnectionFailed) and command is not None and not command.is_transfer:
             failed(self.session, error.verdict)  # those of transfers are in the book already
-        path = decode_name(line.lstrip(b" ").partition(b" ")[2]) or join(self.session.cwd)
+        path = named(command, line) or join(self.session.cwd)
         return reply_for(note(self.session, command, path, error), path)
 
     def _finish(self, reply: Reply) -> None:

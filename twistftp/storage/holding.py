@@ -52,6 +52,11 @@ class Held:
         if is_free:
             self._release()
 
+    @property
+    def _is_free(self) -> bool:
+        """Whether no thread uses the descriptors. For the reactor's thread: only there is work given to threads."""
+        return self._users == 0
+
     def _release(self) -> None:
         """Close the descriptors; called once, in whatever thread was the last."""
         raise NotImplementedError

@@ -30,6 +30,8 @@ __all__ = ["Arrival", "protected"]
 DECIDED = 30.0
 """Seconds for which a connection to a shared port may leave it open whose it is."""
 
+_HANDSHAKE = b"\x16"  # how a ClientHello's record begins
+
 
 def protected(connection: DataConnection, tls: SessionTLS, port: int = 0) -> SecureTransport:
     """A data connection of a session with PROT P, to our passive ``port`` if that is not 0; the result is the protocol for its transport."""
@@ -46,7 +48,7 @@ def _begin(connection: DataConnection, tls: SessionTLS, octets: bytes, port: int
     if begun is None:
         return None
     if begun[1] is not None:
-        connection.refuse(Verdict(begun[1]))
+        connection.refuse(Verdict(begun[1]) if octets.startswith(_HANDSHAKE) else Verdict(Cause.TLS_FAILED, reason="what came is not TLS"))
     return begun[0]
 
 

@@ -20,7 +20,7 @@ from twisted.internet.interfaces import IConnector, IHalfCloseableDescriptor, IL
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from twistftp.transport.directio import CLOSED, DirectIO
+from twistftp.transport.directio import APART, CLOSED, DirectIO
 
 __all__ = [
     "ControlPort",
@@ -288,7 +288,12 @@ def tune_control(transport: Any) -> None:
     """
     Set up a control connection: each reply goes out at once (else 226 waits 40 ms for a delayed ACK), NATs
     keep it during long transfers, and urgent octets stay in the stream, for an ABOR sent as such (PROTOCOL P-TEL-8).
+
+    The kernel holds replies while the network takes no more, and would make one segment of several then, in whose middle connection
+    tracking does not see a 227 (P-PB-5): it is told not to.
     """
+    if isinstance(transport, DirectIO):
+        transport.flags = APART
     if _INHERITS and isinstance(getattr(transport, "server", None), ControlPort):
         return
     if (skt := _handle(transport)) is not None:

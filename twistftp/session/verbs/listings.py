@@ -57,7 +57,7 @@ async def name_list(session: Session, text: str) -> Reply:
 @listings.command("MLSD", OPTIONAL_PATHNAME, is_transfer=True, rfc="3659 §7", help="list a directory for programs to read")
 async def machine_list(session: Session, text: str) -> Reply:
     """No options and no globs: ``-a`` is a name (PROTOCOL P-MLSD-1)."""
-    path, entry = await find(session, text)
+    path, entry = await find(session, text.rstrip("/") or text)
     if not entry.is_directory:
         return Reply.of(501, f"{cleaned(text)}: {_NOT_A_DIRECTORY}.")
     listing = await settled(session.store.listing(path))
