@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from io import BytesIO
 from itertools import accumulate, chain
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from prometheus_client import ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.web import server
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
@@ -240,6 +242,29 @@ class _Page(Resource):
         return NOT_DONE_YET
 
 
+class _Request(server.Request):
+    """One request a connection, and no octets behind it: whoever reaches the port can make the server write a page, and no more."""
+
+    def gotLength(self, length: int | None) -> None:
+        """The headers are there, and say whether a body follows: ``None`` is one of unknown length."""
+        self.content = BytesIO()
+        channel: Any = self.channel
+        channel.persistent = False
+        self.setHeader(b"connection", b"close")
+        if length != 0:
+            channel.transport.write(b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\n")
+            channel.loseConnection()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """They are thrown away."""
+
+    def process(self) -> None:
+        """Answer, unless that was done."""
+        channel: Any = self.channel
+        if not channel.transport.disconnecting:
+            super().process()
+
+
 class _Collected:
     """As much of a registry as is needed to print it."""
 
@@ -276,7 +301,7 @@ def web_site(observed: Observed, read: Callable[[], Deferred[Iterable[Any]]] | N
     root = Resource()
     root.putChild(b"metrics", _Page(metrics))
     root.putChild(b"healthz", _Page(health))
-    site = Site(root)
+    site = Site(root, requestFactory=_Request)
     site.noisy = False
     site.displayTracebacks = False
     site.log = lambda request: None  # type: ignore[method-assign, assignment]  # a scrape every few seconds is nothing to tell of

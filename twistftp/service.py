@@ -78,6 +78,7 @@ def makeService(options: Options) -> Server:
     from twistftp.accounts.users_file import BadUsersFile
     from twistftp.monitoring import Monitoring
     from twistftp.site import FTPSite, own_names
+    from twistftp.steady import make_steady
     from twistftp.storage.confinement import Confinement
     from twistftp.transport import sockets
     from twistftp.transport.deadlines import Deadlines
@@ -85,6 +86,7 @@ def makeService(options: Options) -> Server:
     from twistftp.transport.pool import PassivePool
     from twistftp.transport.source import SourcePort
 
+    make_steady(reactor)
     # SIGHUP leaves checkers alone whose strings are as they were: some hold state, and a chroot hides their plugins.
     checkers = cache(make_checkers)
     # Read before any chroot and as whoever starts the server; SIGHUP leaves those alone whose settings are as they were.

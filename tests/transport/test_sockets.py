@@ -174,6 +174,18 @@ class FinishTests(SocketTestCase):
         self.assertEqual([], server.told)
 
     @inlineCallbacks
+    def test_fin_from_the_hook_on_a_lost_connection(self):
+        """The last octets are out, the client resets, and then the FIN fails: the reactor is still to find that out and say so (P-DX-13)."""
+        client, server = yield self.pair(DataPort)
+        client.transport.abortConnection()
+        yield client.ended
+        fins = []
+        server.transport.when_writable(lambda: fins.append(server.transport.finish()))
+        server.transport.doWrite()
+        self.assertEqual([False], fins)
+        self.assertIsInstance((yield server.ended), ConnectionLost)
+
+    @inlineCallbacks
     def test_early_fin_of_the_peer(self):
         """A client that half-closes at once still gets everything; our FIN is then the end (P-DX-17)."""
         client, server = yield self.pair()

@@ -157,7 +157,9 @@ class DirectIO(tcp.Connection):
     def _call_hook(self) -> BaseException | None:
         hook, self._hook = self._hook, None
         result = hook() if hook is not None else None
-        if result is None and self.connected and not (self._hook or self.dataBuffer or self._tempDataLen or self.disconnecting):
+        # A FIN that is still to go out is doWrite's business, and if it could not, the connection is lost and doWrite is to find that.
+        is_finishing = self._writeDisconnecting and not self._writeDisconnected
+        if result is None and self.connected and not (self._hook or self.dataBuffer or self._tempDataLen or self.disconnecting or is_finishing):
             self.stopWriting()
         return result
 

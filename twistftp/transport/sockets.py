@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from twistftp.transport.directio import APART, CLOSED, DirectIO
+from twistftp.transport.shortage import SILENT, Shortage
 
 __all__ = [
     "ControlPort",
@@ -117,6 +118,8 @@ class DirectPort(tcp.Port):
     transport = DirectServer
     accepts = 16  # a turn: more wait for the next one, so that the others are not held up
     _log = Logger()
+    _logger = SILENT
+    _shortage: Shortage | None = None
 
     def startListening(self) -> None:
         """
@@ -150,8 +153,8 @@ class DirectPort(tcp.Port):
                 skt = socket.socket(self.addressFamily, self.socketType, 0, descriptor)
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
-            except OSError:
-                super().doRead()  # which knows how to recover from EMFILE
+            except OSError as error:
+                self._run_short(error)
                 return
             try:
                 self._welcome(skt, address)
@@ -160,6 +163,12 @@ class DirectPort(tcp.Port):
                 skt.close()
             if not self.connected:  # closed by what came of the connection
                 return
+
+    def _run_short(self, error: OSError) -> None:
+        super().doRead()  # which knows how to get rid of those who wait, though there is no descriptor for them
+        if self._shortage is None:
+            self._shortage = Shortage(self, self.reactor)
+        self._shortage.met(error, self._realPortNumber or 0)
 
     def _welcome(self, skt: socket.socket, address: tuple[Any, ...]) -> None:
         if len(address) == 4:
@@ -190,6 +199,8 @@ class DirectPort(tcp.Port):
         """Close; a reactor that stops says so even to one that was closed a moment ago."""
         if self.connected:
             super().connectionLost(reason)
+        if self._shortage is not None:
+            self._shortage.forget()
 
     def _logConnectionLostMsg(self) -> None:
         pass
