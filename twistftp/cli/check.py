@@ -24,7 +24,7 @@ __all__ = ["check"]
 
 
 @click.command(short_help="Say what a configuration does, and what is wrong with it.")
-@click.argument("config", type=click.Path())
+@click.argument("config", type=click.Path(readable=False))
 @click.option("--explain", "explained", nargs=2, metavar="USER PATH", help="Say what USER (? for anonymous) may do at PATH, and which rule decides.")
 def check(config: str, explained: tuple[str, str] | None) -> None:
     """
