@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +23,7 @@ class CheckTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.directory = Path(self.mktemp())
         (self.directory / "pub").mkdir(parents=True)
+        self.patch(importlib.import_module("twistftp.cli.check"), "cautions", lambda *_: ())  # they have tests of their own
 
     def check(self, text: str) -> Result:
         self.path = str(self.directory / "ftp.toml")
