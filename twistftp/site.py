@@ -219,7 +219,7 @@ class FTPSite(FTPFactory):
         if limits.max_connections_per_address and self._per_address[peer] + from_peer >= limits.max_connections_per_address:
             limit = limits.max_connections_per_address
             self._turn_away(peer, "max_connections_per_address", limit)
-            return Reply.of(421, f"Too many connections from your address (limit {limit}); close some or try again later.")
+            return Reply.of(421, f"Too many connections from your address (limit {limit}); close some or try again later.", closes=True)
         return None
 
     def _turn_away(self, peer: str, name: str, limit: int) -> None:
