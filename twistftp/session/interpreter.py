@@ -281,8 +281,7 @@ class ServerPI(Introducible):
         self._outlet.close()
         self._is_closing = True
         self._intake.clear()
-        if self.session.transfer is not None:
-            self.session.transfer.abort(Cause.CLOSING)
+        self.session.leave()
         self._patience.closing_since = self.site.deadlines.seconds()
         self._patience.watch(self)
         transport: Any = self.transport
