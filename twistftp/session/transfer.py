@@ -172,6 +172,8 @@ async def send_over_data(
             deflating.stop()
         session.octets_sent += transfer.octets
         if transfer.connection is not None:
+            if verb not in _UPLOADS and session.tls is not None and session.tls.is_private:
+                session.tls.habits.tickets_sent()
             transfer.connection.close()  # one that nothing was sent on, or all was received; after a send this does nothing
         session.site.transcript.transfer(session, transfer, error)
 

@@ -91,7 +91,7 @@ class Arrival:
             return None
         crowd: list[Lease] = self._listener.crowds.get(self._client, [])
         by_session = {lease.tls: lease for lease in crowd if lease.tls is not None}
-        found = resumed(by_session, octets) if offer is Offer.SESSION else None
+        found = resumed(by_session, octets, self._listener.port) if offer is Offer.SESSION else None
         if found is not None:
             self._hand_over(by_session[found[0]])
             return found[1]
