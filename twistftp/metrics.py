@@ -39,6 +39,7 @@ _CLASSES = {
     **dict.fromkeys(DIRECTIONS, "transfer"),
 }
 """Classes of commands; all others are ``other``."""
+_SHORTEST, _SUM = BUCKETS[0], len(BUCKETS) + 1
 
 
 class Latencies(Recorder):
@@ -54,8 +55,8 @@ class Latencies(Recorder):
     def command(self, session: Session, command: Command | None, line: bytes, reply: Reply, now: float, seconds: float) -> None:
         """Count a command."""
         row = self._row_of.get(command.verb, self._other) if command is not None else self._other
-        row[bisect_left(BUCKETS, seconds)] += 1
-        row[-1] += seconds
+        row[0 if seconds <= _SHORTEST else bisect_left(BUCKETS, seconds)] += 1  # most are short, and a call costs
+        row[_SUM] += seconds
 
 
 class Observed(Source, Protocol):
