@@ -76,17 +76,18 @@ def _outcome(code: int, trouble: object) -> Outcome:
 
 
 class _Guest:
-    """What is remembered of a session between two lines. Nothing is given to it when it is made: that would cost more than all of it."""
+    """What is remembered of a session between two lines. Nothing is given to it when it is made: that would cost more."""
 
     session: str
     ends: tuple[str, int, str, int]
     user: str
     host: str
-    before: str  # what stands before the user, and behind
+    shown: str  # the user, what stands before, and behind
+    before: str
     behind: str
     place: str
     data_place = ""
-    moved = _NOTHING  # octets sent and received by the transfer whose command has not ended yet
+    moved: tuple[int, int]  # octets sent and received by the transfer whose command has not ended yet
 
 
 class CommandLog(Recorder):
@@ -109,11 +110,11 @@ class CommandLog(Recorder):
         self._opened, self._closed, self._data_opened, self._data_closed = opened, closed, begun, ended
         self._nobody = form.user("")
 
-    def _add(self, guest: _Guest, place: str, event: Any, now: float, sent: int, received: int, seconds: float) -> None:
-        lines = self._lines
+    def _add(self, guest: _Guest, place: str, event: Any, sent: int = 0, received: int = 0, seconds: float = 0.0) -> None:
+        lines, clock = self._lines, self._clock
         if not lines:
             self.file.wake()
-        lines.append(self._form.line(now, guest.session, place, event, sent, received, seconds))
+        lines.append(self._form.line(clock(), guest.session, place, event, sent, received, seconds))
 
     def _meet(self, session: Session) -> _Guest:
         """A session that nobody told of until now."""
@@ -122,10 +123,12 @@ class CommandLog(Recorder):
         port = peer[1] if isinstance(peer, tuple) else getattr(transport.getPeer(), "port", 0)
         server, _, server_port = session.ends
         guest = self._guests[session] = _Guest()
+        guest.moved = _NOTHING
         guest.session, guest.ends = self._form.session(number, _START + str(number).zfill(12)), (session.peer, port, server, server_port)
         user, host = guest.user, guest.host = session.user, session.host
         guest.before, guest.behind = self._form.ends(session.peer, port, server, server_port, host)
-        guest.place = f"{guest.before}{self._form.user(user) if user else self._nobody}{guest.behind}"
+        guest.shown = self._form.user(user) if user else self._nobody
+        guest.place = f"{guest.before}{guest.shown}{guest.behind}"
         return guest
 
     def _name(self, guest: _Guest, session: Session) -> None:
@@ -133,13 +136,13 @@ class CommandLog(Recorder):
         user, host = session.user, session.host
         if host is not guest.host:
             guest.before, guest.behind = self._form.ends(*guest.ends, host)
-        guest.user, guest.host = user, host
-        guest.place = f"{guest.before}{self._form.user(user)}{guest.behind}"
+        guest.user, guest.host, guest.shown = user, host, self._form.user(user)
+        guest.place = f"{guest.before}{guest.shown}{guest.behind}"
 
     def opened(self, session: Session) -> None:
         """ControlChannelOpened."""
         guest = self._meet(session)
-        self._add(guest, guest.place, self._opened, self._clock(), 0, 0, 0.0)
+        self._add(guest, guest.place, self._opened)
 
     def closed(self, session: Session) -> None:
         """ControlChannelClosed, with the reason where the server had one. The session has forgotten its user by now."""
@@ -147,15 +150,15 @@ class CommandLog(Recorder):
         if guest is not None:
             trouble = session.trouble
             event = self._closed if trouble is None else self._form.event("ControlChannelClosed", "", "", _outcome(0, trouble))
-            self._add(guest, guest.place, event, self._clock(), 0, 0, 0.0)
+            self._add(guest, guest.place, event)
 
     def data_opened(self, session: Session, transfer: Transfer) -> None:
         """DataChannelOpened, with the data connection's own ports."""
         guest = self._guests.get(session) or self._meet(session)
         client, _, server, _ = guest.ends
         before, behind = self._form.ends(client, transfer.connection.peer[1], server, transfer.local_port, guest.host)
-        guest.data_place = f"{before}{self._form.user(guest.user)}{behind}"
-        self._add(guest, guest.data_place, self._data_opened, self._clock(), 0, 0, 0.0)
+        place = guest.data_place = f"{before}{guest.shown}{behind}"
+        self._add(guest, place, self._data_opened)
 
     def data_closed(self, session: Session, transfer: Transfer, error: BaseException | None, seconds: float) -> None:
         """DataChannelClosed, with the octets."""
@@ -163,11 +166,14 @@ class CommandLog(Recorder):
         octets = transfer.octets
         sent, received = guest.moved = (0, octets) if DIRECTIONS.get(transfer.verb) == "upload" else (octets, 0)
         event = self._data_closed if error is None else self._form.event("DataChannelClosed", "", "", _outcome(0, error))
-        self._add(guest, guest.data_place or guest.place, event, self._clock(), sent, received, seconds)
+        self._add(guest, guest.data_place or guest.place, event, sent, received, seconds)
 
     def command(self, session: Session, command: Command | None, line: bytes, reply: Reply, now: float, seconds: float) -> None:
         """A command, with its secrets masked; an unknown verb that may be a mistyped password, too (PROTOCOL P-SEC-13)."""
-        guest = self._guests.get(session) or self._meet(session)
+        try:
+            guest = self._guests[session]
+        except KeyError:
+            guest = self._meet(session)
         if session.user is not guest.user or session.host is not guest.host:
             self._name(guest, session)
         if command is not None and command.argument.is_secret:

@@ -36,7 +36,7 @@ class W3C:
     """
     The format, for a site of this name on this computer; see :class:`entry.Format`.
 
-    The blanks between a line's parts belong to the parts, and the numbers that most lines have are a word: each piece of a line costs.
+    The blanks between a line's parts belong to the parts, and most lines need no number to be written: each piece of a line costs.
     """
 
     def __init__(self, site: str, computer: str, epoch: Epoch) -> None:
@@ -56,19 +56,20 @@ class W3C:
         """``cs-username``."""
         return field(name)
 
-    def event(self, method: str, argument: str, path: str, outcome: Outcome) -> tuple[str, str]:
-        """``cs-method`` to ``sc-substatus``, and ``x-fullpath`` with what follows."""
+    def event(self, method: str, argument: str, path: str, outcome: Outcome) -> tuple[str, str, str]:
+        """``cs-method`` to ``sc-substatus``, the same with the numbers of most lines, and ``x-fullpath`` with what follows."""
         code, win32, substatus, cause = outcome
-        return f"{method} {field(argument)} {code or '-'} {win32} {substatus}", f" {field(path)} {cause or '-'}\n"
+        first = f"{method} {field(argument)} {code or '-'} {win32} {substatus}"
+        return first, f"{first} 0 0 0 ", f" {field(path)} {cause or '-'}\n"
 
-    def line(self, now: float, session: str, place: str, event: tuple[str, str], sent: int, received: int, seconds: float) -> str:
+    def line(self, now: float, session: str, place: str, event: tuple[str, str, str], sent: int, received: int, seconds: float) -> str:
         """All fields."""
         if not self._since <= now < self._until:
             self._turn(now)
-        first, last = event
-        milliseconds = int(seconds * 1000) if seconds >= 0.001 else 0
-        numbers = f" {sent} {received} {milliseconds} " if sent or received or milliseconds else " 0 0 0 "
-        return f"{self._stamp}{place}{first}{numbers}{session}{last}"
+        first, what, last = event
+        if seconds >= 0.001 or sent or received:
+            what = f"{first} {sent} {received} {int(seconds * 1000) if seconds >= 0.001 else 0} "
+        return f"{self._stamp}{place}{what}{session}{last}"
 
     def _turn(self, now: float) -> None:
         """Another second has begun."""
