@@ -7,6 +7,7 @@ Not here: counting (``session.tally``, ``session.verdicts``, the pool); only lat
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import BytesIO
 from itertools import accumulate, chain
@@ -41,6 +42,7 @@ _CLASSES = {
     **dict.fromkeys(DIRECTIONS, "transfer"),
 }
 """Classes of commands; all others are ``other``."""
+_SHORTEST, _SUM = BUCKETS[0], len(BUCKETS) + 1
 
 
 class Latencies(Recorder):
@@ -50,14 +52,14 @@ class Latencies(Recorder):
         names = (*dict.fromkeys(_CLASSES.values()), "other")
         self.rows: dict[str, list[float]] = {name: [0] * (len(BUCKETS) + 1) + [0.0] for name in names}
         """For each class the commands in each bucket, and last the sum of their seconds."""
-        self._row_of = {verb: self.rows[name] for verb, name in _CLASSES.items()}
         self._other = self.rows["other"]
+        self._row_of = defaultdict(lambda: self._other, {verb: self.rows[name] for verb, name in _CLASSES.items()})
 
     def command(self, session: Session, command: Command | None, line: bytes, reply: Reply, now: float, seconds: float) -> None:
         """Count a command."""
-        row = self._row_of.get(command.verb, self._other) if command is not None else self._other
-        row[bisect_left(BUCKETS, seconds)] += 1
-        row[-1] += seconds
+        row = self._row_of[command.verb] if command is not None else self._other
+        row[0 if seconds <= _SHORTEST else bisect_left(BUCKETS, seconds)] += 1  # most are short, and a call costs
+        row[_SUM] += seconds
 
 
 class Observed(Source, Protocol):

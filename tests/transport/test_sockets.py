@@ -18,6 +18,7 @@ from zope.interface import implementer
 from tests.support.running import until
 from tests.support.transports import DataClient, dial
 from twistftp.transport.directio import CLOSED, DirectIO
+from twistftp.transport.output import local_end
 from twistftp.transport.sockets import DataPort, DirectPort, acknowledge, connect, listen, tune_control, tune_data, was_reset
 
 
@@ -51,18 +52,18 @@ class SocketTestCase(TestCase):
 
     timeout = 10
 
-    def open(self, kind=DirectPort):
+    def open(self, kind=DirectPort, interface="127.0.0.1"):
         self.made = Deferred()
         factory = Factory()
         factory.noisy = False
         factory.buildProtocol = lambda addr: Server(self.made)
-        port = listen(reactor, 0, factory, "127.0.0.1", kind=kind)
+        port = listen(reactor, 0, factory, interface, kind=kind)
         self.addCleanup(port.stopListening)
         return port
 
     @inlineCallbacks
-    def pair(self, kind=DirectPort, client=None):
-        port = self.open(kind)
+    def pair(self, kind=DirectPort, client=None, interface="127.0.0.1"):
+        port = self.open(kind, interface)
         client = dial(reactor, port.getHost().port, client=client)
         yield client.made
         server = yield self.made
@@ -313,6 +314,15 @@ class PortTests(SocketTestCase):
         second.transport.abortConnection()
         yield second.ended
         yield server.ended
+
+    @inlineCallbacks
+    def test_own_end(self):
+        """A port of one address knows the near end of its connections, one of all addresses asks each of them."""
+        for interface, is_known in (("127.0.0.1", True), ("0.0.0.0", False)):
+            client, server = yield self.pair(interface=interface)
+            address, port = client.transport.socket.getpeername()
+            self.assertEqual((address, port, 0), local_end(server.transport))
+            self.assertEqual(is_known, server.transport.server.end is not None)
 
     def test_ipv6(self):
         """An IPv6 loopback works where there is one."""

@@ -102,8 +102,9 @@ class Transcript:
         # Called, each with the session, when one has begun, and when one has ended.
         self.on_opened = (*hooks(self._recorders, "opened"), *((self._opened,) if is_watched else ()))
         self.on_closed = (*hooks(self._recorders, "closed"), *((self._closed,) if is_watched else ()))
-        # Whether anybody looks at single commands: making an event costs as much as a NOOP.
-        self.wants_commands = self._log_commands or is_watched or bool(self._on_command)
+        # Whether anybody looks at single commands: making an event costs as much as a NOOP, telling a recorder does not.
+        self._shows_commands = self._log_commands or is_watched
+        self.wants_commands = self._shows_commands or bool(self._on_command)
 
     def _opened(self, session: Session) -> None:
         self._events.emit(LogLevel.debug, _WHO + "connected", **_who(session), ftp_event="opened")
@@ -123,12 +124,13 @@ class Transcript:
 
     def command(self, session: Session, command: Command | None, line: bytes, reply: Reply, started: float) -> None:
         """A command has had its final reply."""
-        now = session.site.deadlines.seconds()
+        clock = session.site.deadlines.seconds
+        now = clock()
         seconds = now - started
         for told in self._on_command:
             told(session, command, line, reply, now, seconds)
         session.trouble = None
-        if not (self._observers or self._log_commands):
+        if not self._shows_commands:
             return
         fields = {
             **_who(session),

@@ -41,12 +41,14 @@ __all__ = [
 ]
 
 _QUICK_ACKNOWLEDGEMENT = getattr(socket, "TCP_QUICKACK", None)  # Linux
+_EVERYWHERE = ("0.0.0.0", "::")
 _INHERITS = sys.platform == "linux"  # an accepted socket has the options of the one that listens
 
 
 class DirectServer(DirectIO, tcp.Server):
     """An accepted connection."""
 
+    server: DirectPort  # type: ignore[assignment]
     _shouldShutdown = False  # close() alone does: descriptors are close-on-exec, and the call fails after both FINs
 
 
@@ -116,6 +118,7 @@ class DirectPort(tcp.Port):
     """
 
     transport = DirectServer
+    end: tuple[Any, ...] | None = None  # the address that all its connections have at this end, if that is known
     accepts = 16  # a turn: more wait for the next one, so that the others are not held up
     _log = Logger()
     _logger = SILENT
@@ -137,7 +140,8 @@ class DirectPort(tcp.Port):
             if skt is not None:
                 skt.close()
             raise CannotListenError(self.interface, self.port, error) from error
-        self._realPortNumber = skt.getsockname()[1]
+        end = skt.getsockname()
+        self._realPortNumber, self.end = end[1], None if end[0] in _EVERYWHERE else end
         self.factory.doStart()  # type: ignore[union-attr]
         self.connected = True
         self.socket = skt
