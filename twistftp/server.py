@@ -234,7 +234,8 @@ class Server(MultiService):
         LISTINGS.limit(new.listing_cache << 20)
         for was, site in pairs:
             if site is None:
-                self._leaving.append(maybeDeferred(services[was.name].disownServiceParent))  # type: ignore[union-attr]
+                leave: Callable[[], Any] = services[was.name].disownServiceParent  # type: ignore[union-attr]
+                self._leaving.append(maybeDeferred(leave))
             elif was is not None:
                 await services[was.name].reconfigure(site, portals[site.name], identities[site.name])
             else:
