@@ -393,6 +393,27 @@ class ReloadTests(Case):
         self.assertEqual({(2121, "::"), (2122, "::")}, set(self.network))
         self.assertEqual("second.example", self.sites[1].settings.host_name)
 
+    def test_back_again(self) -> None:
+        """A site that was taken out, and is put in again while it still drains, is started when it has drained."""
+        server = self.started(ONE)
+        self.reload(server, TWO)
+        self.next = ServerSettings((ONE, TWO))
+        done = server.reload()
+        self.assertNoResult(done)
+        self.sites[0].drained.callback(None)
+        self.successResultOf(done)
+        self.assertEqual({(2121, "::"), (2122, "::")}, set(self.network))
+
+    def test_stopped_meanwhile(self) -> None:
+        """The end waits for a site that was taken out and still drains: its transfers may finish, too."""
+        server = self.started(ONE)
+        self.reload(server, TWO)
+        done = server.stopService()
+        self.sites[1].drained.callback(None)
+        self.assertNoResult(done)
+        self.sites[0].drained.callback(None)
+        self.successResultOf(done)
+
     def test_while_stopping(self) -> None:
         """It is too late then, and said to be."""
         server = self.started(ONE)

@@ -14,7 +14,7 @@ from typing import Any
 
 from attrs import evolve
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, DeferredLock, ensureDeferred
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock, ensureDeferred, maybeDeferred
 from twisted.logger import Logger
 
 from twistftp.binding import CannotBind, CannotStart, Listen, close_ports, has_same_binding, open_ports, port_numbers
@@ -66,6 +66,7 @@ class Server(MultiService):
         self._handlers: dict[int, Any] = {}
         self._stopped: Deferred[None] | None = None
         self._order = DeferredLock()
+        self._leaving: list[Deferred[Any]] = []  # sites that were taken out, until they have drained
         self._monitoring = make_monitoring(lambda: self.services) if make_monitoring else None
         for site in settings.sites:
             self.site_service(self, site).setServiceParent(self)
@@ -148,7 +149,7 @@ class Server(MultiService):
 
     def _drain(self) -> Deferred[Any]:
         """Stop the sites."""
-        return super().stopService()
+        return DeferredList([maybeDeferred(super().stopService), *self._leaving])
 
     def _say_stopping(self) -> None:
         text = "stopping: new connections are refused, transfers have up to {grace:g} s to finish"
@@ -223,7 +224,9 @@ class Server(MultiService):
         return {site.name: self.make_portal(site) for site in new.sites}, {site.name: self._make_tls(site) for site in new.sites}
 
     async def _change(self, new: ServerSettings, portals: Mapping[str, Any], identities: Mapping[str, Any]) -> None:
-        """Go over to new settings."""
+        """Go over to new settings. Sites that the change before took out must have drained: their ports may be wanted again."""
+        leaving, self._leaving = self._leaving, []
+        await DeferredList(leaving)
         self.settings = new
         pairs = pair_sites([service.settings for service in self.services], new.sites)
         services = {service.settings.name: service for service in self.services}
@@ -231,7 +234,8 @@ class Server(MultiService):
         LISTINGS.limit(new.listing_cache << 20)
         for was, site in pairs:
             if site is None:
-                services[was.name].disownServiceParent()  # type: ignore[union-attr]
+                leave: Callable[[], Any] = services[was.name].disownServiceParent  # type: ignore[union-attr]
+                self._leaving.append(maybeDeferred(leave))
             elif was is not None:
                 await services[was.name].reconfigure(site, portals[site.name], identities[site.name])
             else:

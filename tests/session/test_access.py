@@ -221,6 +221,19 @@ class FilterTests(Case):
         self.assertEqual(["552 Larger than the files that are accepted here."], d.say("ALLO 1001"))
         self.assertEqual("CONTENT_LENGTH", self.denials()[0][2])
 
+    def test_too_large_after_all(self) -> None:
+        """One that was not announced ends when it is: one line in the log, which says why; observers hear of the transfer, too."""
+        d = self.start("*:read,write", request_filtering=RequestFiltering(max_content_length=10), writable=True)
+        said: list[str] = []
+        self.patch(d.site.transcript._log, "emit", lambda level, text, **fields: said.append(text.format(**fields)))
+        d.login("alice", "secret")
+        said.clear()
+        self.assertEqual(["552 Larger than the files that are accepted here."], d.put("STOR in/new", b"x" * 20)[-1:], said)
+        self.assertEqual(1, len(said), said)
+        self.assertTrue(said[0].endswith("STOR /in/new refused: the upload is larger than 10 octets"), said)
+        (transfer,) = [event for event in self.events if event["ftp_event"] == "transfer"]
+        self.assertEqual("the upload is larger than 10 octets", transfer["why"])
+
     def test_many_lines(self) -> None:
         """Ten refusals a second are written, whatever else happens in it; the rest is counted."""
         said: list[str] = []

@@ -191,7 +191,10 @@ class Transcript:
             return
         verdict: Verdict | None = getattr(error, "verdict", None) if isinstance(error, DataConnectionFailed) else None
         fields["cause"] = verdict.cause.name if verdict is not None else type(error).__name__
-        fields["why"] = printable(verdict.text if verdict is not None else (str(error) or type(error).__name__))
+        denial: Denial | None = getattr(error, "denial", None)
+        if denial is not None:
+            self._is_written = False  # that it was denied has a line of its own
+        fields["why"] = printable((verdict.text if verdict is not None else denial.why if denial is not None else str(error)) or type(error).__name__)
         self._tell(LogLevel.warn, _WHO + "{verb} {path} failed: {why}", fields)
 
     def tls_failed(self, session: Session, reason: str) -> None:
