@@ -58,6 +58,7 @@ _HIDDEN = "***"  # as IIS writes passwords
 _NOTHING = (0, 0)
 _REMEMBERED = 1024  # command lines
 _NOWHERE: Path = ("",)  # no path has an empty name
+_UNSAID = (0, _NOWHERE, None)
 
 
 def _outcome(code: int, trouble: object) -> Outcome:
@@ -178,32 +179,32 @@ class CommandLog(Recorder):
             self._name(guest, session)
         if command is not None and command.argument.is_secret:
             line = f"{command.verb} {_HIDDEN}".encode()  # passwords are kept by nobody, not even by what remembers lines
-        code, said = reply.code, self._said.get(line)
-        if said is None or said[0] != code or (said[1] is not _NOWHERE and said[1] != session.cwd):
-            said = self._say(session, command, line, code)
+        code = reply.code
+        known, cwd, event = self._said.get(line, _UNSAID)
+        if known != code or (cwd is not _NOWHERE and cwd != session.cwd):
+            event = self._say(session, command, line, code)
         sent, received = guest.moved
         if sent or received:
             guest.moved = _NOTHING
-        lines = self._lines
-        if not lines:
+        if not (lines := self._lines):
             self.file.wake()
-        lines.append(self._form.line(now, guest.session, guest.place, said[2], sent, received, seconds))
+        lines.append(self._form.line(now, guest.session, guest.place, event, sent, received, seconds))
 
-    def _say(self, session: Session, command: Command | None, line: bytes, code: int) -> tuple[int, Path, Any]:
+    def _say(self, session: Session, command: Command | None, line: bytes, code: int) -> Any:
         """Put a command into words, and remember them if it was done."""
         if command is None:
-            return code, _NOWHERE, self._form.event(*self._unknown(session, line), "", _outcome(code, session.trouble))
+            return self._form.event(*self._unknown(session, line), "", _outcome(code, session.trouble))
         verb, shown = command.verb, decode_name(line.lstrip(b" ").partition(b" ")[2])
         is_move = verb in _MOVES
         cwd, path = session.cwd if command.argument.is_path or is_move else _NOWHERE, ""
         if cwd is not _NOWHERE and (verb != "PASS" or code == 230):
             path = join(cwd if is_move and code < 400 else resolve(cwd, strip_options(shown) if verb in _OPTIONS else shown))
-        said = code, cwd, self._form.event(verb, shown, path, _outcome(code, session.trouble))
+        event = self._form.event(verb, shown, path, _outcome(code, session.trouble))
         if code < 400:
             if len(self._said) >= _REMEMBERED:
                 self._said.clear()
-            self._said[line] = said
-        return said
+            self._said[line] = code, cwd, event
+        return event
 
     def _unknown(self, session: Session, line: bytes) -> tuple[str, str]:
         if session.login is Login.NAMED:
