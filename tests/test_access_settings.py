@@ -54,7 +54,7 @@ RULE = "[[site.authorization]]\naccess = 'allow'\nusers = ['*']\npermissions = [
 
 MISTAKES = {
     "[site.authorization]\naccess = 'allow'": (
-        "[[site]] authorization = {'access': 'allow'}: each is a table of its own with two brackets: [[site.authorization]]"
+        "[[site]] authorization = { access = \"allow\" }: each is a table of its own with two brackets: [[site.authorization]]"
     ),
     "[[site.authorization]]\naccess = 'allow'": "[[site.authorization]] users (number 1): is required",
     f"{RULE}pathh = '/'": "[[site.authorization]] pathh (number 1): unknown key; did you mean path?",
@@ -62,10 +62,13 @@ MISTAKES = {
         '[[site.authorization]] path (number 1) = "x": must be a path as clients see it, from the root and without "..", such as "/incoming"'
     ),
     f"{RULE}{RULE.replace('allow', 'permit')}": '[[site.authorization]] access (number 2) = "permit": must be one of allow, deny',
-    RULE.replace("'read'", "'list'"): "[[site.authorization]] permissions (number 1) = ('list',): must be read, write, or both",
+    RULE.replace("'read'", "'list'"): "[[site.authorization]] permissions (number 1) = [\"list\"]: must be read, write, or both",
     RULE.replace("['*']", "'*'"): '[[site.authorization]] users (number 1) = "*": must be a list of texts: ["…", "…"]',
     RULE.replace("*", "@team"): '[[site]] authorization = "@team": names a group that [site.groups] does not have',
-    "[site.groups]\nstaff = 'alice'": "[[site]] groups = {'staff': 'alice'}: must be a table of lists: staff = [\"alice\", \"bob\"]",
+    "[site.groups]\nstaff = 'alice'": "[[site]] groups = { staff = \"alice\" }: must be a table of lists: staff = [\"alice\", \"bob\"]",
+    "[site.groups]\nstaff = ['alice', '@staff']": (
+        '[[site]] groups = "@staff": is no name of a user; a group holds users alone, no groups, and neither "?" nor "*"'
+    ),
     "[[site.virtual_directory]]\npath = '/a'\nroot = 'nix'": "[[site.virtual_directory]] root (number 1) = \"nix\": no such directory ({base}/nix)",
     "[[site.virtual_directory]]\npath = '/'\nroot = 'pub'": (
         "[[site.virtual_directory]] path (number 1) = \"/\": is the site's root already; a virtual directory needs a name"
@@ -85,7 +88,7 @@ MISTAKES = {
         '"LocalUser/{user}"'
     ),
     "[site.request_filtering]\ndenied_commands = ['QUIT']": (
-        "[site.request_filtering] denied_commands = ('QUIT',): without QUIT nobody could use the site; set auto_start = false to switch it off"
+        "[site.request_filtering] denied_commands = [\"QUIT\"]: without QUIT nobody could use the site; set auto_start = false to switch it off"
     ),
     "[site.request_filtering]\nmax_url = 10": "[site.request_filtering] max_url = 10: must be 32 to 32768 octets",
     "[site.request_filtering]\nhidden = ['x']": "[site.request_filtering] hidden: unknown key",

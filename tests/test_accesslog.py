@@ -141,8 +141,23 @@ class W3CTests(SynchronousTestCase):
         d = Logged(self, "w3c")
         d.visitor.login("anonymous", "hunter2")
         d.visitor.login("anonymous", "other")
-        info = d.log._said.cache_info()
-        self.assertEqual((2, 2), (info.hits, info.currsize))
+        d.visitor.say("ACCT hunter2", "TYPE I")
+        self.assertEqual([b"ACCT ***", b"PASS ***", b"TYPE I", b"USER anonymous"], sorted(d.log._said))
+
+    def test_said_again(self) -> None:
+        """What is remembered of a line holds for its working directory, its code, and its verb alone; not without end."""
+        d = Logged(self, "w3c", tree={"pub": {"sub": {"file": b"x"}, "file": b"x"}, "file": b"x"})
+        d.visitor.login()
+        d.visitor.say("SIZE file", "SIZE sub/file", "CWD pub", "SIZE file", "SIZE sub/file", "SIZE file")
+        d.visitor.say("CWD pub", "CDUP", "SIZE file", "NOOP", "NOOP")
+        expected = [
+            *(("/file", "213"), ("/sub/file", "550"), ("/pub", "250"), ("/pub/file", "213"), ("/pub/sub/file", "213"), ("/pub/file", "213")),
+            *(("/pub/pub", "550"), ("/", "250"), ("/file", "213"), ("-", "200"), ("-", "200")),
+        ]
+        self.assertEqual(expected, d.fields("x-fullpath", "sc-status")[3:])
+        for number in range(2000):
+            d.visitor.say(f"NOOP {number}")
+        self.assertLessEqual(len(d.log._said), 1024)
 
     def test_forgery(self) -> None:
         """P-SEC-13: names with line ends, blanks and octets that are no UTF-8 make no lines and no fields."""

@@ -120,7 +120,7 @@ MISTAKES = {
         "or empty for all (host names are not looked up)"
     ),
     "listen = 'tcp:21'": '[[site]] listen = "tcp:21": must be a list of texts: ["…", "…"]',
-    "listen = ['tcp:21', 3]": '[[site]] listen = [\'tcp:21\', 3]: must be a list of texts: ["…", "…"]',
+    "listen = ['tcp:21', 3]": '[[site]] listen = ["tcp:21", 3]: must be a list of texts: ["…", "…"]',
     "listen = ['foo:21']": (
         '[[site]] listen = "foo:21": is no usable Twisted endpoint, such as tcp:2121, tcp6:2121, unix:/run/ftp.sock or haproxy:tcp:2121 '
         "(Unknown endpoint type: 'foo')"
@@ -171,6 +171,17 @@ MISTAKES = {
     "[site.logging]\nfile = '$TWISTFTP_UNSET/a'": (
         '[site.logging] file = "$TWISTFTP_UNSET/a": the environment variable TWISTFTP_UNSET is not set'
     ),
+    "[site.logging]\nfile = 'nowhere/a.log'": '[site.logging] file = "nowhere/a.log": there is no directory to make it in; make that first',
+    "[site.logging]\nfile = 'pub'": '[site.logging] file = "pub": is a directory',
+    "[site.authentication]\nanonymous_names = []": (
+        "[site.authentication] anonymous_names = []: must hold a name; anonymous = false keeps anonymous users out"
+    ),
+    "[site.authentication]\nanonymous_names = ['']": (
+        '[site.authentication] anonymous_names = [""]: each name must be some text without control characters'
+    ),
+    "[site.firewall_support.external_addresses]\n'10.0.0.0/8' = 5": (
+        '[site.firewall_support] external_addresses = { "10.0.0.0/8" = 5 }: must be a table of texts: "10.8.0.0/16" = "10.8.0.1"'
+    ),
     "[metrics]\nendpoint = 'nix:1'": (
         '[metrics] endpoint = "nix:1": is no usable Twisted endpoint, such as tcp:2121, tcp6:2121, unix:/run/ftp.sock or haproxy:tcp:2121 '
         "(Unknown endpoint type: 'nix')"
@@ -195,7 +206,7 @@ MISTAKES = {
 # Whole files.
 WRONG_FILES = {
     "": "has no [[site]], so there is nothing to serve",
-    "[site]\nroot = 'pub'": "site = {'root': 'pub'}: each site is a table of its own with two brackets: [[site]]",
+    "[site]\nroot = 'pub'": "site = { root = \"pub\" }: each site is a table of its own with two brackets: [[site]]",
     "site = [3]": "site = 3: must be a table",
     "[[site]]": "[[site]] root: is required",
     "[[site]]\nroot = ''": '[[site]] root = "": must be a directory, not empty',
@@ -213,6 +224,7 @@ class Case(SynchronousTestCase):
         self.base = Path(self.mktemp()).absolute()
         (self.base / "pub").mkdir(parents=True)
         (self.base / "work" / "here").mkdir(parents=True)
+        (self.base / "log").mkdir()
         self.file = self.base / "ftp.toml"
         before = os.getcwd()
         self.addCleanup(os.chdir, before)

@@ -110,16 +110,26 @@ class WriteTests(Case):
         self.work()
         self.assertEqual("one\ntwo\n", self.path.read_text())
 
-    def test_spill(self) -> None:
-        """What is kept elsewhere is fetched before each write, and at the end."""
+    def test_waiting(self) -> None:
+        """Who makes many lines adds them by itself, and says so for the first alone, whatever the file does meanwhile."""
+        self.is_at_once = False
         file = self.open()
-        kept = ["one\n", "two\n"]
-        file.spill = lambda: kept and file.write(kept.pop(0))
+        lines = file.waiting
         file.wake()
+        lines.extend(("one\n", "two\n"))
         self.clock.advance(SOON)
-        self.assertEqual("one\n", self.path.read_text())
+        file.wake()
+        lines.append("three\n")
+        self.clock.advance(SOON)
+        lines.append("four\n")
+        self.work()
+        self.clock.advance(SOON)
+        self.work()
+        self.assertEqual("one\ntwo\nthree\nfour\n", self.path.read_text())
+        file.wake()
+        lines.append("five\n")
         file.close()
-        self.assertEqual("one\ntwo\n", self.path.read_text())
+        self.assertEqual("one\ntwo\nthree\nfour\nfive\n", self.path.read_text())
 
     def test_close(self) -> None:
         """What waits is written, after what is being written; closing twice is no error."""
@@ -160,6 +170,8 @@ class TroubleTests(Case):
         self.assertEqual(1, len(self.said))
         self.assertIn(f"access log {self.path}: no space left on device", self.said[0])
         self.clock.advance(1)
+        self.assertEqual("one line\n", self.path.read_text())
+        self.clock.advance(SOON)
         self.assertEqual("one line\nanother\n", self.path.read_text())
         self.assertIn("is written again; 0 lines were lost", self.said[1])
         self.assertEqual([], self.clock.getDelayedCalls())
@@ -179,6 +191,20 @@ class TroubleTests(Case):
         self.clock.advance(SOON)
         lines = self.path.read_text().splitlines()
         self.assertEqual(["first", *map(str, range(LIMIT))], lines)
+
+    def test_bounded_in_trouble(self) -> None:
+        """The same while the disk is full, however long; closing tries once more to write all of them."""
+        file = self.open()
+        self.failing(*[OSError(errno.ENOSPC, "No space left on device")] * 3)
+        file.write("first\n")
+        self.clock.advance(SOON)
+        for _ in range(2):
+            for number in range(LIMIT):
+                file.write(f"{number}\n")
+            self.clock.advance(1)
+        self.assertEqual(LIMIT, file.lost)
+        file.close()
+        self.assertEqual(["first", *map(str, range(LIMIT))], self.path.read_text().splitlines())
 
 
 class ReopenTests(Case):
@@ -200,7 +226,7 @@ class ReopenTests(Case):
     def test_moved_during_a_write(self) -> None:
         """What is being written goes where it was going; then the old file is closed."""
         self.is_at_once = False
-        file = self.open()
+        file = self.open(header=lambda: "#\n")
         file.write("one\n")
         self.clock.advance(SOON)
         descriptor = file._descriptor
@@ -212,7 +238,7 @@ class ReopenTests(Case):
         self.assertRaises(OSError, os.fstat, descriptor)
         self.is_at_once = True
         self.clock.advance(SOON)
-        self.assertEqual(("one\n", "two\n"), (old.read_text(), self.path.read_text()))
+        self.assertEqual(("#\none\n", "#\ntwo\n"), (old.read_text(), self.path.read_text()))
 
     def test_still_there(self) -> None:
         """A file that nobody has moved is left alone: the serving user may not even be able to open it."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.dialogue import Dialogue
@@ -111,6 +114,41 @@ class MetricsTests(Case):
         self.assertIn("text/plain", headers["content-type"])
         self.assertIn("# HELP twistftp_sessions Control connections.\n# TYPE twistftp_sessions gauge\n", body)
         self.assertEqual([405, 404, 404], [self.get(path, method)[0] for path, method in (("/metrics", "POST"), ("/", "GET"), ("/x/y", "GET"))])
+
+
+class AbuseTests(Case):
+    """Whoever reaches the port can ask for a page, and for no more than that."""
+
+    def open(self) -> tuple[Any, StringTransport]:
+        transport = StringTransport()
+        channel = self.site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 4000))
+        channel.makeConnection(transport)
+        self.addCleanup(channel.connectionLost, Failure(ConnectionDone()))
+        return channel, transport
+
+    def test_one_page_a_connection(self) -> None:
+        """Requests in a row are not answered in a row: a thousand of them would stop the server for seconds."""
+        channel, transport = self.open()
+        channel.dataReceived(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+        self.assertEqual(1, transport.value().count(b"HTTP/1.1 200 OK"))
+        self.assertIn(b"\r\nConnection: close\r\n", transport.value())
+        self.assertTrue(transport.disconnecting)
+
+    def test_no_body(self) -> None:
+        """Octets behind a request are kept neither in memory nor in a file, however many are announced."""
+        self.patch(tempfile, "TemporaryFile", lambda *arguments: self.fail("a file is written"))
+        for head, piece in (
+            (b"Content-Length: 3000000000", b"x" * 100_000),
+            (b"Content-Length: 5000", b"x" * 5000),
+            (b"Transfer-Encoding: chunked", b"186a0\r\n" + b"x" * 100_000 + b"\r\n"),
+        ):
+            for method in (b"POST", b"GET"):
+                channel, transport = self.open()
+                channel.dataReceived(method + b" /metrics HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n\r\n")
+                for _ in range(3):
+                    channel.dataReceived(piece)
+                self.assertTrue(transport.value().startswith(b"HTTP/1.1 413 "), transport.value())
+                self.assertTrue(transport.disconnecting)
 
 
 class HealthTests(Case):

@@ -9,7 +9,7 @@ from hypothesis.strategies import text
 from twisted.trial.unittest import SynchronousTestCase
 
 from twistftp.privileges import ServingUser
-from twistftp.roots import Place, directory_trouble, expand, root_trouble, served_trouble
+from twistftp.roots import Place, directory_trouble, expand, file_trouble, root_trouble, served_trouble
 
 NOBODY = 65534
 
@@ -127,3 +127,21 @@ class DirectoryTroubleTests(SynchronousTestCase):
             self.assertEqual("", served_trouble(f"{base}/{name}", [f"{base}/pub"], Place()), name)
         self.assertIn("lies in /,", served_trouble(base, ["/"], Place()))
         self.assertIn("lies in /pub,", served_trouble("/link", ["/pub"], Place(base)))
+
+    def test_files(self) -> None:
+        """A file may be there or not; its directory must be, behind a chroot, too, and one of the two writable."""
+        base = str(self.base)
+        (self.base / "pub" / "a.log").write_text("")
+        expected = {
+            f"{base}/pub/a.log": "",
+            f"{base}/pub/b.log": "",
+            f"{base}/pub": "is a directory",
+            f"{base}/none/a.log": "there is no directory to make it in; make that first",
+        }
+        self.assertEqual(expected, {path: file_trouble(path, Place()) for path in expected})
+        self.assertEqual(("", "is a directory"), (file_trouble("/pub/b.log", Place(base)), file_trouble("/pub", Place(base))))
+        asked = []
+        self.patch(os, "access", lambda path, mode: asked.append((path, mode)))
+        for path in list(expected)[:2]:
+            self.assertEqual("permission denied", file_trouble(path, Place()))
+        self.assertEqual([(f"{base}/pub/a.log", os.W_OK), (f"{base}/pub", os.W_OK)], asked)

@@ -379,6 +379,20 @@ class ReloadTests(Case):
         self.reload(server, ONE)
         self.assertIn((2121, "::"), self.network)
 
+    def test_one_after_another(self) -> None:
+        """A site that is switched off, and on again while it still drains, is on in the end; and what came later is not undone."""
+        server = self.started(ONE, TWO)
+        self.next = ServerSettings((evolve(ONE, auto_start=False), evolve(TWO, host_name="first.example")))
+        first = server.reload()
+        self.next = ServerSettings((ONE, evolve(TWO, host_name="second.example")))
+        second = server.reload()
+        self.assertNoResult(second)
+        self.sites[0].drained.callback(None)
+        self.successResultOf(first)
+        self.successResultOf(second)
+        self.assertEqual({(2121, "::"), (2122, "::")}, set(self.network))
+        self.assertEqual("second.example", self.sites[1].settings.host_name)
+
     def test_while_stopping(self) -> None:
         """It is too late then, and said to be."""
         server = self.started(ONE)

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 from twisted.internet.address import UNIXAddress
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.dialogue import Client, ControlTransport, Dialogue, replies_of
@@ -54,6 +55,31 @@ class LimitTests(SynchronousTestCase):
         d.leave()
         self.assertEqual([], refused(d))
         self.assertEqual(0, len(d.site._per_address))
+
+    def test_said_in_the_log(self) -> None:
+        """Who was refused, and by which limit: one line in ten seconds, which counts the others."""
+        said: list[str] = []
+
+        def observe(event: LogEvent) -> None:
+            if "limit" in event:
+                said.append(str(event["log_format"]).format(**event))
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        d = Dialogue(self, limits=Limits(max_connections=2, max_connections_per_address=1))
+        name = d.site.settings.name
+        for _ in range(3):
+            refused(d)
+        first = f"{name}: a connection of 192.0.2.9 was refused (max_connections_per_address = 1)"
+        self.assertEqual([first], said)
+        d.another(peer="192.0.2.10")
+        d.wait(9.9)
+        refused(d, "192.0.2.11")
+        self.assertEqual([first], said)
+        d.wait(0.2)
+        refused(d, "192.0.2.11")
+        second = f"{name}: a connection of 192.0.2.11 was refused (max_connections = 2); it is number 4 since the last such line"
+        self.assertEqual([first, second], said)
 
     def test_no_limit(self) -> None:
         """0 is no limit."""

@@ -6,13 +6,15 @@ import ftplib
 import signal
 import ssl
 from pathlib import Path
+from unittest.mock import Mock
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.dialogue import Dialogue
 from tests.support.running import free_range
 from tests.support.twistd import Twistd
-from twistftp.policy.settings import SiteSettings
+from twistftp.policy.settings import Limits, SiteSettings, TLSSettings
 from twistftp.virtual_hosts import VirtualHosts
 
 
@@ -32,8 +34,10 @@ class ChoiceTests(SynchronousTestCase):
         hosts = named.hosts
         self.assertEqual((named, None), (hosts.find("A.example."), hosts.find("b.example")))
         self.assertIs(named, hosts.default)
+        self.assertEqual((True, False, False), (hosts.has("A.example."), hosts.has("b.example"), hosts.has("")))
         hosts.add(nameless)
         self.assertEqual((named, nameless, nameless), (hosts.find("a.example"), hosts.find("b.example"), hosts.default))
+        self.assertEqual((True, False, False), (hosts.has("a.example"), hosts.has("b.example"), hosts.has("")))
         self.assertEqual(("tls of a.example", "tls of "), (hosts.tls_of("a.example"), hosts.tls_of("x")))
 
     def test_come_and_go(self) -> None:
@@ -63,6 +67,35 @@ class HostTests(SynchronousTestCase):
         self.assertEqual([220, 504], d.codes("HOST ONE.example.", "HOST three.example"))
         self.assertEqual((1, 1), (len(self.one.site.sessions), len(self.two.site.sessions)))
 
+    def test_with_the_user(self) -> None:
+        """P-HOST-1, P-USER-1: ``HOST|USER``, as with IIS, is for clients that know neither HOST nor SNI; a login before it ends."""
+        d = self.one
+        self.assertEqual([331, 230], d.codes("USER two.example|ftp", "PASS x"))
+        self.assertEqual(("two", "ftp", "two.example"), (d.session.site.settings.name, d.session.user, d.session.host))
+        self.assertEqual([331, 230], d.codes("USER ONE.example.|anonymous", "PASS x"))
+        self.assertEqual(("one", "anonymous"), (d.session.site.settings.name, d.session.user))
+        for name in ("three.example|ftp", "two.example|", "|ftp"):  # nobody's host, or nobody: names as any others
+            self.assertEqual([331], d.codes(f"USER {name}"))
+            self.assertEqual(("one", name), (d.session.site.settings.name, d.session.user_pending))
+
+    def test_with_the_user_and_no_room(self) -> None:
+        """P-USER-1: the other site's own rules count: its limits, and TLS where it requires that."""
+        self.two.site.reconfigure(evolve(self.two.site.settings, limits=Limits(max_connections=1)), self.two.site.portal)
+        self.assertEqual([421], self.one.codes("USER two.example|ftp"))
+        self.assertTrue(self.one.is_closing)
+        self.setUp()
+        tls = evolve(TLSSettings(self_signed=True), control_channel="require")
+        self.two.site.settings = evolve(self.two.site.settings, tls=tls)
+        self.assertEqual([530, 530], self.one.codes("USER two.example|ftp", "PASS x"))
+
+    def test_with_the_user_and_another_server_name(self) -> None:
+        """P-USER-1, P-TLS-6: who began TLS for another host is not logged in there."""
+        d = self.one
+        d.session.tls = Mock(server_name="one.example", peer_certificate=None)
+        self.assertEqual([530], d.codes("USER two.example|ftp"))
+        self.assertEqual([331], d.codes("USER one.example|ftp"))
+        self.assertEqual("one", d.session.site.settings.name)
+
     def test_rein(self) -> None:
         """P-REIN-1: REIN is as freshly connected: at the default site."""
         self.one.codes("HOST two.example")
@@ -70,10 +103,12 @@ class HostTests(SynchronousTestCase):
         self.assertIs(self.one.site, self.one.session.site)
 
     def test_no_room(self) -> None:
-        """A site that is full refuses who comes by HOST as it refuses a new connection."""
-        self.two.site.logon_guard.refusal = lambda peer: self.two.site._refusal(peer)  # type: ignore[method-assign, assignment]
-        self.two.site._refusal = lambda peer: self.one.site.messages.max_clients(None)  # type: ignore[method-assign]
-        self.assertEqual([421], self.one.codes("HOST two.example"))
+        """P-HOST-1: a site that is full refuses who comes by HOST as it refuses a new connection: 421, then close."""
+        for limits in (Limits(max_connections=1), Limits(max_connections_per_address=1)):
+            self.setUp()
+            self.two.site.reconfigure(evolve(self.two.site.settings, limits=limits), self.two.site.portal)
+            self.assertEqual([421], self.one.codes("HOST two.example"))
+            self.assertTrue(self.one.is_closing)
 
 
 CONFIG = """

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -56,9 +55,8 @@ _RUN_OUT: Mapping[RunOut, tuple[Status, str]] = {RunOut.LOGIN: ((121, 16), "LOGI
 _MOVES = frozenset(("CWD", "XCWD", "CDUP", "XCUP", "PASS"))  # after these the working directory is what was meant
 _OPTIONS = frozenset(("LIST", "NLST", "STAT"))
 _HIDDEN = "***"  # as IIS writes passwords
-_SECRET = b"? ***"
 _NOTHING = (0, 0)
-_BATCH = 64  # lines that are made in one go: some tenths of a millisecond's worth
+_REMEMBERED = 1024  # command lines
 _NOWHERE: Path = ("",)  # no path has an empty name
 
 
@@ -78,17 +76,18 @@ def _outcome(code: int, trouble: object) -> Outcome:
 
 
 class _Guest:
-    """What is remembered of a session between two lines. Nothing is given to it when it is made: that would cost more than all of it."""
+    """What is remembered of a session between two lines. Nothing is given to it when it is made: that would cost more."""
 
     session: str
     ends: tuple[str, int, str, int]
     user: str
     host: str
-    before: str  # what stands before the user, and behind
+    shown: str  # the user, what stands before, and behind
+    before: str
     behind: str
     place: str
     data_place = ""
-    moved = _NOTHING  # octets sent and received by the transfer whose command has not ended yet
+    moved: tuple[int, int]  # octets sent and received by the transfer whose command has not ended yet
 
 
 class CommandLog(Recorder):
@@ -96,32 +95,26 @@ class CommandLog(Recorder):
     One line for each command, and for each connection that is opened or closed.
 
     A command costs a few microseconds here, beside a login's 250: each call was weighed. What clients say again and again is put into words
-    once, and lines are made some dozens at a time.
+    once.
 
-    :param clock: seconds on the clock of the sites' deadlines; ``now``: seconds since 1970.
+    :param clock: seconds on the clock of the sites' deadlines; the format knows when that began.
     """
 
-    def __init__(self, file: LogFile, form: Format, clock: Callable[[], float], now: Callable[[], float]) -> None:
+    def __init__(self, file: LogFile, form: Format, clock: Callable[[], float]) -> None:
         self.file = file
-        self._form, self._clock, self._now = form, clock, now
+        self._form, self._clock = form, clock
         self._guests: dict[Session, _Guest] = {}
-        self._entries: list[tuple[Any, ...]] = []
-        self._said = lru_cache(maxsize=1024)(self._say)
+        self._lines = file.waiting
+        self._said: dict[bytes, tuple[int, Path, Any]] = {}  # of command lines that were done: the code, the working directory, and the event
         opened, closed, begun, ended = (form.event(name, "", "", Outcome(0, 0, 0, "")) for name in PSEUDO_COMMANDS)
         self._opened, self._closed, self._data_opened, self._data_closed = opened, closed, begun, ended
         self._nobody = form.user("")
-        file.spill = self._spill
 
-    def _spill(self) -> None:
-        """Make the lines."""
-        if self._entries:
-            self.file.write(self._form.lines(self._entries, self._now() - self._clock()))
-            self._entries.clear()
-
-    def _add(self, place: str, guest: _Guest, event: Any, octets: tuple[int, int] = _NOTHING, seconds: float = 0.0) -> None:
-        self._entries.append((self._clock(), guest.session, place, event, *octets, seconds))
-        if len(self._entries) == 1:
+    def _add(self, guest: _Guest, place: str, event: Any, sent: int = 0, received: int = 0, seconds: float = 0.0) -> None:
+        lines, clock = self._lines, self._clock
+        if not lines:
             self.file.wake()
+        lines.append(self._form.line(clock(), guest.session, place, event, sent, received, seconds))
 
     def _meet(self, session: Session) -> _Guest:
         """A session that nobody told of until now."""
@@ -130,10 +123,12 @@ class CommandLog(Recorder):
         port = peer[1] if isinstance(peer, tuple) else getattr(transport.getPeer(), "port", 0)
         server, _, server_port = session.ends
         guest = self._guests[session] = _Guest()
-        guest.session, guest.ends = self._form.session(number, f"{_START}{number:012}"), (session.peer, port, server, server_port)
+        guest.moved = _NOTHING
+        guest.session, guest.ends = self._form.session(number, _START + str(number).zfill(12)), (session.peer, port, server, server_port)
         user, host = guest.user, guest.host = session.user, session.host
         guest.before, guest.behind = self._form.ends(session.peer, port, server, server_port, host)
-        guest.place = f"{guest.before}{self._form.user(user) if user else self._nobody}{guest.behind}"
+        guest.shown = self._form.user(user) if user else self._nobody
+        guest.place = f"{guest.before}{guest.shown}{guest.behind}"
         return guest
 
     def _name(self, guest: _Guest, session: Session) -> None:
@@ -141,15 +136,13 @@ class CommandLog(Recorder):
         user, host = session.user, session.host
         if host is not guest.host:
             guest.before, guest.behind = self._form.ends(*guest.ends, host)
-        guest.user, guest.host = user, host
-        guest.place = f"{guest.before}{self._form.user(user)}{guest.behind}"
+        guest.user, guest.host, guest.shown = user, host, self._form.user(user)
+        guest.place = f"{guest.before}{guest.shown}{guest.behind}"
 
     def opened(self, session: Session) -> None:
         """ControlChannelOpened."""
         guest = self._meet(session)
-        self._entries.append((self._clock(), guest.session, guest.place, self._opened, 0, 0, 0.0))
-        if len(self._entries) == 1:
-            self.file.wake()
+        self._add(guest, guest.place, self._opened)
 
     def closed(self, session: Session) -> None:
         """ControlChannelClosed, with the reason where the server had one. The session has forgotten its user by now."""
@@ -157,63 +150,66 @@ class CommandLog(Recorder):
         if guest is not None:
             trouble = session.trouble
             event = self._closed if trouble is None else self._form.event("ControlChannelClosed", "", "", _outcome(0, trouble))
-            self._add(guest.place, guest, event)
+            self._add(guest, guest.place, event)
 
     def data_opened(self, session: Session, transfer: Transfer) -> None:
         """DataChannelOpened, with the data connection's own ports."""
         guest = self._guests.get(session) or self._meet(session)
         client, _, server, _ = guest.ends
         before, behind = self._form.ends(client, transfer.connection.peer[1], server, transfer.local_port, guest.host)
-        guest.data_place = f"{before}{self._form.user(guest.user)}{behind}"
-        self._add(guest.data_place, guest, self._data_opened)
+        place = guest.data_place = f"{before}{guest.shown}{behind}"
+        self._add(guest, place, self._data_opened)
 
     def data_closed(self, session: Session, transfer: Transfer, error: BaseException | None, seconds: float) -> None:
         """DataChannelClosed, with the octets."""
         guest = self._guests.get(session) or self._meet(session)
         octets = transfer.octets
-        guest.moved = (0, octets) if DIRECTIONS.get(transfer.verb) == "upload" else (octets, 0)
+        sent, received = guest.moved = (0, octets) if DIRECTIONS.get(transfer.verb) == "upload" else (octets, 0)
         event = self._data_closed if error is None else self._form.event("DataChannelClosed", "", "", _outcome(0, error))
-        self._add(guest.data_place or guest.place, guest, event, guest.moved, seconds)
+        self._add(guest, guest.data_place or guest.place, event, sent, received, seconds)
 
     def command(self, session: Session, command: Command | None, line: bytes, reply: Reply, now: float, seconds: float) -> None:
         """A command, with its secrets masked; an unknown verb that may be a mistyped password, too (PROTOCOL P-SEC-13)."""
-        guest = self._guests.get(session) or self._meet(session)
+        try:
+            guest = self._guests[session]
+        except KeyError:
+            guest = self._meet(session)
         if session.user is not guest.user or session.host is not guest.host:
             self._name(guest, session)
-        code, (sent, received) = reply.code, guest.moved
+        if command is not None and command.argument.is_secret:
+            line = f"{command.verb} {_HIDDEN}".encode()  # passwords are kept by nobody, not even by what remembers lines
+        code, said = reply.code, self._said.get(line)
+        if said is None or said[0] != code or (said[1] is not _NOWHERE and said[1] != session.cwd):
+            said = self._say(session, command, line, code)
+        sent, received = guest.moved
         if sent or received:
             guest.moved = _NOTHING
-        if command is None:
-            event = self._form.event(*self._unknown(session, line), "", _outcome(code, session.trouble))
-        else:
-            verb, argument = command.verb, command.argument
-            if argument.is_secret:
-                line = _SECRET  # passwords are kept by nobody, not even by a cache
-            cwd = session.cwd if argument.is_path or verb in _MOVES else _NOWHERE
-            event = self._said(verb, line, cwd, code) if code < 400 else self._say(verb, line, cwd, code, session.trouble)
-        entries = self._entries
-        entries.append((now, guest.session, guest.place, event, sent, received, seconds))
-        count = len(entries)
-        if count == 1:
+        lines = self._lines
+        if not lines:
             self.file.wake()
-        elif count >= _BATCH:
-            self._spill()
+        lines.append(self._form.line(now, guest.session, guest.place, said[2], sent, received, seconds))
+
+    def _say(self, session: Session, command: Command | None, line: bytes, code: int) -> tuple[int, Path, Any]:
+        """Put a command into words, and remember them if it was done."""
+        if command is None:
+            return code, _NOWHERE, self._form.event(*self._unknown(session, line), "", _outcome(code, session.trouble))
+        verb, shown = command.verb, decode_name(line.lstrip(b" ").partition(b" ")[2])
+        is_move = verb in _MOVES
+        cwd, path = session.cwd if command.argument.is_path or is_move else _NOWHERE, ""
+        if cwd is not _NOWHERE and (verb != "PASS" or code == 230):
+            path = join(cwd if is_move and code < 400 else resolve(cwd, strip_options(shown) if verb in _OPTIONS else shown))
+        said = code, cwd, self._form.event(verb, shown, path, _outcome(code, session.trouble))
+        if code < 400:
+            if len(self._said) >= _REMEMBERED:
+                self._said.clear()
+            self._said[line] = said
+        return said
 
     def _unknown(self, session: Session, line: bytes) -> tuple[str, str]:
         if session.login is Login.NAMED:
             return _HIDDEN, ""
         verb, argument = split_line(line)
         return verb or "?", decode_name(argument)
-
-    def _say(self, verb: str, line: bytes, cwd: Path, code: int, trouble: object = None) -> Any:
-        shown = decode_name(line.lstrip(b" ").partition(b" ")[2])
-        path = ""
-        if cwd is not _NOWHERE:
-            is_there = verb in _MOVES and code < 400
-            path = join(cwd if is_there else resolve(cwd, strip_options(shown) if verb in _OPTIONS else shown))
-        if verb == "PASS" and code != 230:
-            path = ""
-        return self._form.event(verb, shown, path, _outcome(code, trouble))
 
 
 class TransferLog(Recorder):
@@ -274,7 +270,12 @@ def open_access_log(
     file = LogFile(reactor, path, in_thread, first, owner, -1 if shared is None else shared)
     if form == "xferlog":
         return TransferLog(file, now)
-    return CommandLog(file, JSON(site) if form == "json" else W3C(site, _COMPUTER), reactor.seconds, now)
+
+
+    def epoch() -> float:
+        return now() - reactor.seconds()  # type: ignore[no-any-return]
+
+    return CommandLog(file, JSON(site, epoch) if form == "json" else W3C(site, _COMPUTER, epoch), reactor.seconds)
 
 
 def hold_access_log(reactor: Any, path: str, form: str, now: Callable[[], float], owner: tuple[int, int] | None = None) -> LogFile:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,7 +21,7 @@ from cattrs import ForbiddenExtraKeysError
 from twistftp.accounts.checkers import make_checkers
 from twistftp.policy.rules import BadSetting
 from twistftp.policy.settings import Authentication, ServerSettings, SiteSettings, TLSSettings, describe_change
-from twistftp.roots import Place, directory_trouble, expand, root_trouble, served_trouble
+from twistftp.roots import Place, directory_trouble, expand, file_trouble, root_trouble, served_trouble
 from twistftp.structuring import Refused, Where, advice, first_fault, structure
 from twistftp.twisted_tls import is_left_out, is_wanted_by
 
@@ -60,6 +61,9 @@ OPTIONS: Mapping[tuple[str | int, ...], str] = {
     ("server", "control_socket"): "--control-socket",
     ("metrics", "endpoint"): "--metrics",
 }
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+"""A key that TOML wants no quotes around."""
 
 
 _WITHOUT_TLS = "may want Twisted's own TLS, which this server was started without; restart it"
@@ -211,7 +215,7 @@ class _Source:
             self.refuse((*where, "user_isolation", error.name), error.value, error.rule)
         logging = site.logging
         if logging.file:
-            logging = evolve(logging, file=self.absolute((*where, "logging", "file"), logging.file, place))
+            logging = evolve(logging, file=self._new_file((*where, "logging", "file"), logging.file, place))
         if logging.capture:
             logging = evolve(logging, capture=self._writable((*where, "logging", "capture"), logging.capture, place))
         tls = self._with_files((*where, "tls"), site.tls, place)
@@ -244,6 +248,16 @@ class _Source:
             self.refuse(where, text, trouble)
         return directory
 
+    def _new_file(self, where: Where, text: str, place: Place) -> str:
+        """
+        The absolute path of a file that may have to be made. Its place must be there at the start; a running server has the file
+        open, perhaps from when it could see that place, and goes on in it.
+        """
+        path = self.absolute(where, text, place)
+        if not place.is_serving and (trouble := file_trouble(path, place)):
+            self.refuse(where, text, trouble)
+        return path
+
     def _start(self, where: Where) -> str:
         """Where a relative path starts: at the working directory if it was given as an option, else where the file is."""
         return os.getcwd() if where in self.given or not self.path else os.path.dirname(os.path.abspath(self.path))
@@ -264,15 +278,16 @@ class _Source:
             for key in keys:
                 with open(getattr(tls, key), "rb"):
                     pass
+            for key in ("certificate", "client_ca"):
+                if getattr(tls, key):
+                    load_authorities(getattr(tls, key))
+            key = "private_key"
             if tls.certificate:
                 load_identity(tls.certificate, tls.private_key)
-            key = "client_ca"
-            if tls.client_ca:
-                load_authorities(tls.client_ca)
         except OSError as error:
             self.refuse((*where, key), getattr(tls, key), (error.strerror or str(error)).lower())
         except ValueError as error:
-            self.refuse((*where, key if key == "client_ca" and tls.client_ca else "certificate"), getattr(tls, key), str(error))
+            self.refuse((*where, key), getattr(tls, key), str(error).removeprefix(f"{getattr(tls, key)}: "))
         return tls
 
     def _with_users(self, where: Where, authentication: Authentication, place: Place) -> Authentication:
@@ -324,6 +339,16 @@ def _endpoint_trouble(text: str) -> str:
 
 def _shown(value: object) -> str:
     """A value on one line, as TOML would have it, not endless."""
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, (str, bool)) else repr(value)
-    text = "".join(character if character.isprintable() else f"\\u{ord(character):04x}" for character in text)
+    text = "".join(character if character.isprintable() else f"\\u{ord(character):04x}" for character in _toml(value))
     return text if len(text) <= 120 else f"{text[:110]}…{text[-1]}"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, (str, bool)):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        inside = ", ".join(f"{key if _BARE.fullmatch(key) else _toml(key)} = {_toml(one)}" for key, one in value.items())
+        return f"{{ {inside} }}" if inside else "{}"
+    return repr(value)

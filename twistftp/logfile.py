@@ -55,24 +55,23 @@ class LogFile:
     ) -> None:
         """:raises CannotOpen: it cannot be opened."""
         self.path = path
-        self.spill: Callable[[], object] = lambda: None
-        """Called before something is written, to :meth:`write` what is kept elsewhere."""
+        self.waiting: list[str] = []
+        """Whole lines, their ends included, that are to be written: always this list. Who adds the first one calls :meth:`wake`."""
         self.lost = 0  # lines that could not be kept
         self._reactor, self._in_thread, self._header, self._owner = reactor, in_thread, header, owner
-        self._waiting: list[str] = []
         self._rest = b""  # what a write did not take
         self._call: Any = None
         self._writing: Deferred[Any] | None = None
         self._trouble = ""
         self._descriptor = self._open() if descriptor < 0 else descriptor
 
-    def write(self, lines: str) -> None:
-        """Add whole lines, their ends included."""
-        self._waiting.append(lines)
+    def write(self, line: str) -> None:
+        """Add a line, its end included."""
+        self.waiting.append(line)
         self.wake()
 
     def wake(self) -> None:
-        """There is something to write, or to :attr:`spill`."""
+        """There is a line to write."""
         if self._call is None:
             self._call = self._reactor.callLater(SOON, self._flush)
 
@@ -117,13 +116,12 @@ class LogFile:
         if self._call is not None:
             self._call.cancel()
             self._call = None
-        self.spill()
         if self._writing is not None:
             closed: Deferred[None] = Deferred()
             self._writing.addBoth(lambda _: self.close().chainDeferred(closed))
             return closed
         if self._descriptor >= 0:
-            if self._waiting or self._rest:
+            if self.waiting or self._rest:
                 self._took(_append(self._descriptor, self._take()))  # the reactor may run no threads any more
             if self._call is not None:
                 self._call.cancel()
@@ -151,31 +149,35 @@ class LogFile:
 
     def _take(self) -> bytes:
         """All that is to be written."""
-        octets = self._rest + "".join(self._waiting).encode("utf-8", "backslashreplace")
-        self._waiting.clear()
+        octets = self._rest + "".join(self.waiting).encode("utf-8", "backslashreplace")
+        self.waiting.clear()
         self._rest = b""
         return octets
 
     def _flush(self) -> None:
         self._call = None
-        self.spill()
-        if self._writing is None and (self._waiting or self._rest):
-            self._writing = self._in_thread(_append, self._descriptor, self._take())
+        if (self._writing is not None or self._trouble) and len(self.waiting) > LIMIT:
+            self.lost += len(self.waiting) - LIMIT
+            del self.waiting[LIMIT:]
+        if self._writing is not None:
+            self.wake()  # to look again how many wait
+        elif self.waiting or self._rest:
+            octets = self._rest if self._trouble else self._take()  # in trouble the others stay where they are counted
+            self._rest = b""
+            self._writing = self._in_thread(_append, self._descriptor, octets)
             self._writing.addCallback(self._took)
-        elif len(self._waiting) > LIMIT:
-            self.lost += len(self._waiting) - LIMIT
-            del self._waiting[LIMIT:]
 
     def _took(self, result: tuple[bytes, str]) -> None:
         """A write has ended: with octets left, if there was trouble."""
         self._writing = None
-        self._rest, trouble = result
+        left, trouble = result
+        self._rest += left  # behind the header of a file that was opened meanwhile
         if trouble and not self._trouble:
             self._log.error("access log {path}: {trouble}; lines are kept for a while, then lost", path=self.path, trouble=trouble)
         elif self._trouble and not trouble:
             self._log.info("access log {path}: is written again; {lost} lines were lost in all", path=self.path, lost=self.lost)
         self._trouble = trouble
-        if (self._rest or self._waiting) and self._call is None:
+        if (self._rest or self.waiting) and self._call is None:
             self._call = self._reactor.callLater(1.0 if trouble else SOON, self._flush)
 
 

@@ -7,7 +7,9 @@ Not here: counting (``session.tally``, ``session.verdicts``, the pool); only lat
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from io import BytesIO
 from itertools import accumulate, chain
 from typing import Any, Protocol
 
@@ -16,6 +18,7 @@ from prometheus_client import ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.web import server
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
@@ -39,6 +42,7 @@ _CLASSES = {
     **dict.fromkeys(DIRECTIONS, "transfer"),
 }
 """Classes of commands; all others are ``other``."""
+_SHORTEST, _SUM = BUCKETS[0], len(BUCKETS) + 1
 
 
 class Latencies(Recorder):
@@ -48,14 +52,14 @@ class Latencies(Recorder):
         names = (*dict.fromkeys(_CLASSES.values()), "other")
         self.rows: dict[str, list[float]] = {name: [0] * (len(BUCKETS) + 1) + [0.0] for name in names}
         """For each class the commands in each bucket, and last the sum of their seconds."""
-        self._row_of = {verb: self.rows[name] for verb, name in _CLASSES.items()}
         self._other = self.rows["other"]
+        self._row_of = defaultdict(lambda: self._other, {verb: self.rows[name] for verb, name in _CLASSES.items()})
 
     def command(self, session: Session, command: Command | None, line: bytes, reply: Reply, now: float, seconds: float) -> None:
         """Count a command."""
-        row = self._row_of.get(command.verb, self._other) if command is not None else self._other
-        row[bisect_left(BUCKETS, seconds)] += 1
-        row[-1] += seconds
+        row = self._row_of[command.verb] if command is not None else self._other
+        row[0 if seconds <= _SHORTEST else bisect_left(BUCKETS, seconds)] += 1  # most are short, and a call costs
+        row[_SUM] += seconds
 
 
 class Observed(Source, Protocol):
@@ -240,6 +244,29 @@ class _Page(Resource):
         return NOT_DONE_YET
 
 
+class _Request(server.Request):
+    """One request a connection, and no octets behind it: whoever reaches the port can make the server write a page, and no more."""
+
+    def gotLength(self, length: int | None) -> None:
+        """The headers are there, and say whether a body follows: ``None`` is one of unknown length."""
+        self.content = BytesIO()
+        channel: Any = self.channel
+        channel.persistent = False
+        self.setHeader(b"connection", b"close")
+        if length != 0:
+            channel.transport.write(b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\n")
+            channel.loseConnection()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """They are thrown away."""
+
+    def process(self) -> None:
+        """Answer, unless that was done."""
+        channel: Any = self.channel
+        if not channel.transport.disconnecting:
+            super().process()
+
+
 class _Collected:
     """As much of a registry as is needed to print it."""
 
@@ -276,7 +303,7 @@ def web_site(observed: Observed, read: Callable[[], Deferred[Iterable[Any]]] | N
     root = Resource()
     root.putChild(b"metrics", _Page(metrics))
     root.putChild(b"healthz", _Page(health))
-    site = Site(root)
+    site = Site(root, requestFactory=_Request)
     site.noisy = False
     site.displayTracebacks = False
     site.log = lambda request: None  # type: ignore[method-assign, assignment]  # a scrape every few seconds is nothing to tell of

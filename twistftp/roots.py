@@ -15,7 +15,7 @@ from attrs import frozen
 
 from twistftp.privileges import ServingUser, may_read, may_write
 
-__all__ = ["Place", "directory_trouble", "expand", "root_trouble", "served_trouble"]
+__all__ = ["Place", "directory_trouble", "expand", "file_trouble", "root_trouble", "served_trouble"]
 
 
 @frozen
@@ -99,6 +99,17 @@ def directory_trouble(path: str, place: Place) -> str:
     if not may_write(directory, place.user):
         return f"is not writable for {f'user {place.user.uid} (--uid)' if place.user else 'this user'}"
     return ""
+
+
+def file_trouble(path: str, place: Place) -> str:
+    """Why there can be no file at ``path``, which need not be there yet; ``""`` if there can."""
+    file = place.outside(path)
+    if os.path.isdir(file):
+        return "is a directory"
+    if not os.path.isdir(os.path.dirname(file)):
+        return "there is no directory to make it in; make that first"
+    writable = file if os.path.exists(file) else os.path.dirname(file)
+    return "" if os.access(writable, os.W_OK) else "permission denied"
 
 
 def served_trouble(path: str, served: Iterable[str], place: Place) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from attrs import evolve
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred, DeferredLock, ensureDeferred
 from twisted.logger import Logger
 
 from twistftp.binding import CannotBind, CannotStart, Listen, close_ports, has_same_binding, open_ports, port_numbers
@@ -65,6 +65,7 @@ class Server(MultiService):
         self._is_bound = False
         self._handlers: dict[int, Any] = {}
         self._stopped: Deferred[None] | None = None
+        self._order = DeferredLock()
         self._monitoring = make_monitoring(lambda: self.services) if make_monitoring else None
         for site in settings.sites:
             self.site_service(self, site).setServiceParent(self)
@@ -187,8 +188,12 @@ class Server(MultiService):
             self.terminate()
 
     def reload(self) -> Deferred[None]:
-        """SIGHUP: read the file again, and change what has changed without losing a session."""
-        return ensureDeferred(self._reload())
+        """
+        SIGHUP: read the file again, and change what has changed without losing a session.
+
+        One after another: a site that is switched off drains first, and what comes meanwhile must neither find it half gone nor be undone.
+        """
+        return self._order.run(lambda: ensureDeferred(self._reload()))
 
     async def _reload(self) -> None:
         if self._monitoring:

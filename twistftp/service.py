@@ -87,6 +87,7 @@ def makeService(options: Options) -> Server:
     from twistftp.accounts.users_file import BadUsersFile
     from twistftp.monitoring import Monitoring
     from twistftp.site import FTPSite, own_names
+    from twistftp.steady import make_steady
     from twistftp.storage.confinement import Confinement
     from twistftp.transport import sockets
     from twistftp.transport.deadlines import Deadlines
@@ -94,6 +95,7 @@ def makeService(options: Options) -> Server:
     from twistftp.transport.pool import PassivePool
     from twistftp.transport.source import SourcePort
 
+    make_steady(reactor)
     # SIGHUP leaves checkers alone whose strings are as they were: some hold state, and a chroot hides their plugins.
     checkers = cache(make_checkers)
     # Read before any chroot and as whoever starts the server; SIGHUP leaves those alone whose settings are as they were.
@@ -136,13 +138,11 @@ def makeService(options: Options) -> Server:
         make_tls(site)
         users.checkers(site.authentication)  # the serving user may not be able to read them
     users.begin()
-    # Connections of all sites share the pool, so the most patient site decides when one counts as stalled.
-    stall_timeout = max(site.limits.data_stall_timeout for site in options.settings.sites)
     dynamic_text = range_text(DYNAMIC)
 
     def make_pool() -> PassivePool:
         ports = options.settings.firewall_support.data_channel_port_range
-        return PassivePool(reactor, ports, Deadlines(reactor), stall_timeout, range_text=dynamic_text)
+        return PassivePool(reactor, ports, Deadlines(reactor), range_text=dynamic_text)
 
     def make_site(site: SiteSettings, pool: PassivePool, numbers: Iterator[int], census: Any = None) -> FTPSite:
         tls, portal = make_tls(site), make_portal(site)

@@ -99,7 +99,7 @@ class FTPSite(FTPFactory):
         self.reactor = reactor
         if pool is None:
             ports = PortRange.parse(passive_ports) if isinstance(passive_ports, str) else passive_ports
-            pool = PassivePool(reactor, ports, Deadlines(reactor), stall_timeout=settings.limits.data_stall_timeout)
+            pool = PassivePool(reactor, ports, Deadlines(reactor))
         self.pool = pool
         self.deadlines = pool.deadlines
         self.source = source or SourcePort()
@@ -216,13 +216,18 @@ class FTPSite(FTPFactory):
         """Why there is no room for one more from ``peer``, with so many connections in other processes, in all and from there."""
         limits = self.settings.limits
         if limits.max_connections and len(self.sessions) + elsewhere >= limits.max_connections:
+            self._turn_away(peer, "max_connections", limits.max_connections)
             return self.messages.max_clients(None)
         if (blocked := self.logon_guard.refusal(peer)) is not None:
             return blocked
         if limits.max_connections_per_address and self._per_address[peer] + from_peer >= limits.max_connections_per_address:
             limit = limits.max_connections_per_address
-            return Reply.of(421, f"Too many connections from your address (limit {limit}); close some or try again later.")
+            self._turn_away(peer, "max_connections_per_address", limit)
+            return Reply.of(421, f"Too many connections from your address (limit {limit}); close some or try again later.", closes=True)
         return None
+
+    def _turn_away(self, peer: str, name: str, limit: int) -> None:
+        self.transcript.turned_away(self.settings.name, peer, f"{name} = {limit}", self.deadlines.seconds())
 
     def peers(self) -> list[str]:
         """The addresses that have sessions now."""

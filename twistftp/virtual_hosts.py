@@ -37,11 +37,17 @@ class VirtualHosts:
         """The site of clients that have named none."""
         return next((site for site in self.sites if not site.settings.host_name), self.sites[0])
 
+    def _named(self, name: str) -> Any | None:
+        wanted = name.lower().rstrip(".")
+        return next((site for site in self.sites if site.settings.host_name.lower().rstrip(".") == wanted), None)
+
+    def has(self, name: str) -> bool:
+        """Whether it is the host name of a site."""
+        return bool(name) and self._named(name) is not None
+
     def find(self, name: str) -> Any | None:
         """The site of a host name; one without a name answers to all that are no other's."""
-        wanted = name.lower().rstrip(".")
-        named = next((site for site in self.sites if site.settings.host_name.lower().rstrip(".") == wanted), None)
-        return named or next((site for site in self.sites if not site.settings.host_name), None)
+        return self._named(name) or next((site for site in self.sites if not site.settings.host_name), None)
 
     def tls_of(self, name: str) -> Any | None:
         """The certificate for a server name (SNI, RFC 6066 §3)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +23,7 @@ class CheckTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.directory = Path(self.mktemp())
         (self.directory / "pub").mkdir(parents=True)
+        self.patch(importlib.import_module("twistftp.cli.check"), "cautions", lambda *_: ())  # they have tests of their own
 
     def check(self, text: str) -> Result:
         self.path = str(self.directory / "ftp.toml")
@@ -81,9 +83,13 @@ class CheckTests(SynchronousTestCase):
             self.assertIn(words, result.output)
         authority.issue_cert("x").private_key_pem.write_to_path(str(self.directory / "key.pem"))
         result = self.check(section)
-        self.assertEqual((1, True), (result.exit_code, "does not belong to the certificate" in result.output), result.output)
+        certificate, key = (self.directory.absolute() / name for name in ("cert.pem", "key.pem"))
+        line = f'[site.tls] private_key = "{key}": the private key {key} does not belong to the certificate {certificate}\n'
+        self.assertEqual((1, f"twistftp check: {self.path}: {line}"), (result.exit_code, result.output))
         (self.directory / "key.pem").write_text("no key")
-        self.assertIn("holds no private key in PEM form", self.check(section).output)
+        self.assertIn(f'[site.tls] private_key = "{key}": holds no private key in PEM form\n', self.check(section).output)
+        (self.directory / "cert.pem").write_text("no certificate")
+        self.assertIn(f'[site.tls] certificate = "{certificate}": holds no certificate in PEM form\n', self.check(section).output)
 
     def test_bad(self) -> None:
         """What the server would refuse is refused with the same line, and status 1."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import importlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -24,12 +27,28 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(0, result.exit_code)
         for name in ("check", "doctor", "firewall", "passwd"):
             self.assertRegex(result.output, rf"(?m)^  {name} +\w")
+        self.assertNotRegex(result.output, r"(?m)\.\.\.$(?<!\[ARGS\]\.\.\.)")  # what it does is said whole
 
     def test_usage(self) -> None:
         """Mistakes on the command line end with status 2."""
         bad_options = ["firewall", "--format", "nonsense"], ["firewall", "-f", "pf", "-p", "x"]
         for arguments in ([], ["nonsense"], ["check"], ["doctor"], ["firewall"], *bad_options):
             self.assertEqual(2, CliRunner().invoke(main, arguments).exit_code, arguments)
+
+    def test_unreadable_files(self) -> None:
+        """A file that may not be read is no mistake of usage: status 1, and one line."""
+        path = Path(self.mktemp())
+        path.write_text("[[site]]\nroot = '.'\n")
+
+        def refuse(*_: object, **__: object) -> None:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+        self.patch(os, "access", lambda *_, **__: False)
+        self.patch(Path, "read_bytes", refuse)
+        self.patch(importlib.import_module("twistftp.cli.passwd"), "change", refuse)
+        for arguments in (["check", str(path)], ["firewall", str(path), "-f", "ufw"], ["passwd", str(path), "alice", "--delete"]):
+            result = CliRunner().invoke(main, arguments)
+            self.assertEqual((1, f"twistftp {arguments[0]}: {path}: permission denied\n"), (result.exit_code, result.output))
 
     def test_module(self) -> None:
         """``python -m twistftp`` is the same command, and needs no reactor."""

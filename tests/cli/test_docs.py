@@ -32,6 +32,7 @@ class PageTests(SynchronousTestCase):
         os.chdir(self.directory)
         # The page is about Linux as it comes; a test machine may be set otherwise.
         self.enterContext(patch("twistftp.cli.check.dynamic_range", lambda: PortRange(32768, 60999)))
+        self.enterContext(patch("twistftp.cli.check.others_may_read", lambda directory: True))
 
     def test_outputs(self) -> None:
         """The page's outputs are the command's. Its folder is ``/etc`` there."""

@@ -44,6 +44,7 @@ class FirewallTests(SynchronousTestCase):
         output = self.run_it("-f", "netsh", "-p", "21").output
         self.assertIn('\nnetsh advfirewall firewall add rule name="FTP (non-SSL)" action=allow protocol=TCP dir=in localport=21\n', output)
         self.assertIn("\nnetsh advfirewall set global StatefulFtp enable\n", output)
+        self.assertIn("\nrem netsh advfirewall set global StatefulFtp disable\n", output)  # its other case, FTPS
 
     def test_file(self) -> None:
         """The rules follow the file."""

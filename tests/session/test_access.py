@@ -118,6 +118,16 @@ class RuleTests(Case):
         self.assertEqual(["450 No files found."], d.fetch("NLST s*")[0])
         self.assertEqual([], self.denials())
 
+    def test_rename(self) -> None:
+        """P-RNFR-1, P-ML-5: what may not be changed is refused by RNFR already, as its perm fact says, with one line in the log."""
+        realm = Realm(OwnStore(TREE, Account("alice")))
+        d = self.start("alice:read", "alice:write:/in", portal=portal_of(realm, InMemoryUsernamePasswordDatabaseDontUse(alice=b"secret")))
+        d.login("alice", "secret")
+        self.events.clear()
+        self.assertEqual(["550 pub/a.txt: Permission denied."], d.say("RNFR pub/a.txt"))
+        self.assertEqual([("RNFR", "/pub/a.txt", "NO_RULE", "no authorization rule allows to write here")], self.denials())
+        self.assertEqual([503, 350], d.codes("RNTO in/a", "RNFR in/up"))
+
     def test_order_and_groups(self) -> None:
         """The first rule that matches decides, for groups as for names."""
         portal = portal_of(CountingRealm(MemoryStore(TREE)), InMemoryUsernamePasswordDatabaseDontUse(alice=b"secret", bob=b"b"))

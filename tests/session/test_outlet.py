@@ -18,7 +18,7 @@ class OutletTests(SynchronousTestCase):
         self.clock = TurningClock()
         self.transport = ControlTransport("192.0.2.9", "192.0.2.1")
         self.ready = 0
-        self.outlet = Outlet(self.transport, self.clock.callLater, self.is_ready)
+        self.outlet = Outlet(self.transport, self.clock, self.is_ready)
 
     def is_ready(self) -> None:
         self.ready += 1
@@ -99,5 +99,22 @@ class OutletTests(SynchronousTestCase):
     def test_close(self) -> None:
         """Nothing is called or written after the end."""
         self.outlet.give_way()
+        self.transport.is_merging = True
+        self.outlet.send(OK)
+        self.outlet.send(PASSIVE)
         self.outlet.close()
-        self.assertEqual([], self.clock.getDelayedCalls())
+        self.clock.advance(0)
+        self.assertEqual(([], 0), (self.clock.getDelayedCalls(), self.ready))
+
+    def test_a_turn_for_the_others(self) -> None:
+        """P-PIPE-4: who gives way goes on in the next turn, once, behind those who were there before."""
+        order: list[str] = []
+        other = Outlet(self.transport, self.clock, lambda: order.append("other"))
+        self.outlet = Outlet(self.transport, self.clock, lambda: order.append("one"))
+        other.give_way()
+        self.outlet.give_way()
+        self.outlet.give_way()
+        self.assertEqual(([], False), (order, self.outlet.is_open))
+        self.clock.advance(0)
+        self.clock.advance(0)
+        self.assertEqual((["other", "one"], True), (order, self.outlet.is_open))

@@ -56,6 +56,17 @@ class IdleTests(SynchronousTestCase):
             d.wait(2)
             self.assertTrue(d.transport.is_aborted)
 
+    def test_no_port_is_held(self) -> None:
+        """P-TIME-8, P-QUIT-1: whoever takes those 5 s has no passive port any more, after QUIT and after 421."""
+        for end in (lambda d: d.send(b"QUIT\r\n"), lambda d: d.wait(302)):
+            d = Dialogue(self)
+            d.login()
+            d.passive()
+            self.assertEqual(1, d.pool.open_leases)
+            end(d)
+            self.assertTrue(d.is_closing)
+            self.assertEqual(0, d.pool.open_leases)
+
 
 class LoginTimeTests(SynchronousTestCase):
     def test_login_takes_too_long(self) -> None:

@@ -158,6 +158,13 @@ class LookupTests(SynchronousTestCase):
         for text, path in (("a", ("a",)), ("a  ", ("a",)), ("b ", ("b ",)), ("b  ", ("b",)), ("/dir/../a", ("a",)), ("dir/c ", ("dir", "c"))):
             self.assertEqual(path, self.result(find(self.session, text))[0])
 
+    def test_only_directories(self) -> None:
+        """P-PATH-1: what ends with a ``/`` is a directory or nothing, blanks at its end forgiven or not."""
+        for text, path in (("dir/", ("dir",)), ("dir/ ", ("dir",)), ("dir/.", ("dir",)), ("/", ()), ("..", ())):
+            self.assertEqual(path, self.result(find(self.session, text))[0], text)
+        for text, error in (("a/", storage.NotADirectory), ("a/.", storage.NotADirectory), ("a/ ", storage.NotADirectory), ("x/", storage.NotFound)):
+            self.failureResultOf(Deferred.fromCoroutine(find(self.session, text)), error)
+
     def test_missing(self) -> None:
         """P-LINE-8: only what is not there is looked for again, and never the empty name."""
         for text in ("x", "x ", "  ", " a"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 
-from twisted.internet.defer import succeed
+from twisted.internet.defer import CancelledError, DeferredSemaphore, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.storage.threads import Threads
@@ -47,6 +47,29 @@ class DigestTests(SynchronousTestCase):
         digest = Digest("MD5", self.file, 0, 3_000_000)
         self.run_all(digest)
         self.assertEqual(1000, digest.octets)
+
+    def test_a_few_at_once(self) -> None:
+        """P-SEC-18: however many hashes are wanted, few threads are at work on them; who gives up leaves the place when the thread is done."""
+        self.patch(digests, "PIECE", 1_000_000)
+        self.patch(digests, "_lanes", DeferredSemaphore(2))
+        pieces = [Digest("MD5", self.file, 0, 3_000_000).go_on() for _ in range(5)]
+        self.assertEqual(2, len(self.threads.calls))
+        for given_up in (pieces[1], pieces[3]):
+            given_up.cancel()
+            self.failureResultOf(given_up, CancelledError)
+        self.assertEqual(2, len(self.threads.calls))
+        self.threads.run()
+        self.assertEqual(1_000_000, self.successResultOf(pieces[0]))
+        self.threads.run()
+        self.assertEqual([1_000_000] * 2, [self.successResultOf(pieces[number]) for number in (2, 4)])
+        self.assertEqual(2, digests._lanes.tokens)
+
+    def test_closed(self) -> None:
+        """A file that was closed fails, and nobody else waits for that."""
+        self.patch(digests, "_lanes", DeferredSemaphore(1))
+        self.file.close()
+        self.failureResultOf(Digest("MD5", self.file, 0, 10).go_on(), ValueError)
+        self.assertEqual(1, digests._lanes.tokens)
 
     def test_others(self) -> None:
         """A file that is not read in threads is hashed in them all the same."""

@@ -173,6 +173,18 @@ class AsideTests(Base):
             self.threads.run()
             self.assertEqual(content, self.read("f"))
 
+    def test_append_again_at_once(self) -> None:
+        """The next one may add to the file as soon as this one is known to have broken, though a thread has yet to let go of it."""
+        upload = self.store.open_upload(("f",), offset=None)
+        self.write(upload, b" and more")
+        upload.abandon()
+        again = self.store.open_upload(("f",), offset=None)
+        self.write(again, b"!")
+        finished = again.finish()
+        self.threads.run()
+        self.successResultOf(finished)
+        self.assertEqual(CONTENT + b"!", self.read("f"))
+
     def test_two_appends(self) -> None:
         """Who adds to a file has it for himself; of two that add to a new one the second is refused, for it would wipe out the first."""
         first = self.store.open_upload(("f",), offset=None)
@@ -316,6 +328,30 @@ class InPlaceTests(Base):
         self.put(("f",), b"!", offset=None, in_place=True)
         self.put(("f",), b"E", offset=1, is_part=True, in_place=True)
         self.assertEqual(b"nEW!", self.read("f"))
+
+    def test_again_at_once(self) -> None:
+        """P-STOR-1, P-DX-5: who resumes as soon as 426 is there is not told that the file is being uploaded; nor is what comes then taken away."""
+        for name, sent in (("f", b"12"), ("n", b""), ("n", b"12")):
+            upload = self.store.open_upload((name,), in_place=True)
+            self.write(upload, sent)
+            upload.abandon()
+            again = self.store.open_upload((name,), offset=len(sent), in_place=True)
+            self.write(again, b"34")
+            finished = again.finish()
+            self.threads.run()
+            self.successResultOf(finished)
+            self.assertEqual(sent + b"34", self.read(name))
+
+    def test_not_while_a_thread_is_at_it(self) -> None:
+        """What a thread is still changing is nobody else's yet."""
+        upload = self.store.open_upload(("f",), in_place=True)
+        stored = upload.write(b"1")
+        self.assertIsNot(None, stored)
+        upload.abandon()
+        self.assertRaises(Busy, self.store.open_upload, ("f",), in_place=True)
+        self.threads.run()
+        self.successResultOf(stored)
+        self.store.open_upload(("f",), in_place=True).abandon()
 
     def test_nothing_before_the_first_octet(self) -> None:
         """P-STOR-1, P-DC-6: a file is as it was, and one that was not is not, if nothing came of it."""

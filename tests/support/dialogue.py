@@ -554,7 +554,7 @@ class Dialogue(Client):
         super().__init__(self, peer, host, is_merging)
         self.clients.append(self)
 
-    def _active_port(self, reactor: Any, host: str, port: int, interface: str, deadlines: Any, stall: float, **source: Any) -> FakePort:
+    def _active_port(self, reactor: Any, host: str, port: int, interface: str, deadlines: Any, **source: Any) -> FakePort:
         made = FakePort(port, host, self.pool.is_slow)
         made.bind_host = interface  # type: ignore[attr-defined]
         made.source_port = source["source_port"]  # type: ignore[attr-defined]

@@ -52,14 +52,19 @@ class Visitor:
         """The newest of its control connection."""
         return self.control.client.session
 
-    def connect(self, offers: Any, *, is_told: bool = False) -> tuple[Link, Any]:
-        """A data connection and why it is refused, if it is. ``is_told``: the client knows the port already."""
+    def connect(self, offers: Any, *, is_told: bool = False, port: int = 0, uploads: bool = False) -> tuple[Link, Any]:
+        """
+        A data connection and why it is refused, if it is.
+
+        :param is_told: the client knows the port already. :param port: our passive one.
+        :param uploads: the server says nothing on it, and gives no ticket.
+        """
         if not is_told:
             self.tls.port_told()
         causes: list[Any] = []
 
         def begin(octets: bytes) -> Any:
-            begun = self.tls.begin_data(octets, 0)
+            begun = self.tls.begin_data(octets, port)
             if begun is None:
                 return None
             causes.append(begun[1])
@@ -68,8 +73,10 @@ class Visitor:
         link = Link(begin, TLSClient(self.context, offers), cut=100)
         link.secure.secured = lambda connection: self.tls.data_is_secure()
         link.shake_hands()
-        link.secure.write(b"x")
-        link.flow()
+        if not uploads:
+            self.tls.habits.tickets_sent()
+            link.secure.write(b"x")
+            link.flow()
         return link, causes[0]
 
 
@@ -92,6 +99,7 @@ class Person:
         self.result: Any = None
         self.link: Link | None = None
         self.knocks = 0
+        self.stall_timeout = 300.0
 
     def set_up(self) -> Any:
         """PASV: the lease, or a Deferred of it."""
@@ -150,11 +158,13 @@ class Person:
         self.knocks += 1
 
     def _send(self, connection: Any) -> None:
+        connection.stall_timeout = self.stall_timeout
         try:
             sent = connection.send(BytesSource(self.file))
         except DataConnectionFailed as error:
             self.result = error.verdict.cause
             return
+        self.visitor.tls.habits.tickets_sent()
         if sent is None:
             self.result = "sent"
         else:

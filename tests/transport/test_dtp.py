@@ -61,12 +61,13 @@ class DataCase(TestCase):
         made = Deferred()
         factory = Factory()
         factory.noisy = False
-        factory.buildProtocol = lambda addr: DataConnection((addr.host, addr.port), self.deadlines, stall_timeout, made.callback, self.closed.append)
+        factory.buildProtocol = lambda addr: DataConnection((addr.host, addr.port), self.deadlines, made.callback, self.closed.append)
         port = self.listen(factory)
         self.addCleanup(port.stopListening)
         client = dial(reactor, port.getHost().port, client=client)
         yield client.made
         connection = yield made
+        connection.stall_timeout = stall_timeout
         self.addCleanup(self.end, client, connection)
         return client, connection
 

@@ -7,6 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.tls import VERSIONS, TLSClient, client_context, site_tls
+from tests.support.tls_alerts import CLOSE_NOTIFY, USER_CANCELED, AlertingClient
 from twistftp.transport.departure import EngineFailed
 from twistftp.transport.engine import CHUNK, Engine
 
@@ -18,8 +19,9 @@ class EngineCase(SynchronousTestCase):
         site = site_tls(self, **settings)
         return TLSClient(client_context(version)), Engine(site.full(site.session_context(), is_data=False))
 
-    def secure_pair(self, version: Any = None) -> tuple[TLSClient, Engine]:
-        client, engine = self.pair(version)
+    def secure_pair(self, version: Any = None, client: TLSClient | None = None) -> tuple[TLSClient, Engine]:
+        made, engine = self.pair(version)
+        client = client or made
         engine.feed(client.begin())
         self.assertFalse(engine.shake_hands())
         client.feed(engine.output())
@@ -77,6 +79,24 @@ class OctetTests(EngineCase):
                     while part := engine.read():
                         got += part
                     self.assertTrue(got == data, size)
+
+    def test_user_canceled(self) -> None:
+        """P-TD-4: Java says user_canceled before its close_notify (RFC 8446 §6.1): that is a clean end, however the records are cut."""
+        for pieces in (1, 2):
+            client = AlertingClient(self)
+            _, engine = self.secure_pair(client=client)
+            engine.feed(client.say(b"all of it"))
+            records = [client.alert(USER_CANCELED), client.alert(CLOSE_NOTIFY)]
+            if pieces == 1:
+                records = [b"".join(records)]
+            else:
+                self.assertEqual(b"all of it", engine.read())
+            for record in records[:-1]:
+                engine.feed(record)
+                self.assertIsNone(engine.read())
+            engine.feed(records[-1])
+            found = [engine.read(), engine.read()]
+            self.assertEqual([b"all of it", b""] if pieces == 1 else [b"", b""], found)
 
     def test_end(self) -> None:
         """The client's close_notify reads as the end; ours is one, and a second one is nothing."""

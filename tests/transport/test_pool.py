@@ -156,6 +156,16 @@ class LeaseTests(PoolCase):
                 self.assertTrue(connection._transport.disconnecting)
             self.assertIs(None, self.net.arrive(self.HERE, port, "198.51.100.1"))
 
+    def test_refused_are_forgotten(self):
+        """P-SEC-10: a port that is open for a year does not remember every client that was ever refused a transfer there."""
+        pool = self.pool(50000, 50000)
+        [listener] = {pool.lease(self.HERE, "198.51.100.1")._listener}
+        for number in range(1000):
+            pool.lease(self.HERE, f"203.0.113.{number % 250}" if number % 2 else f"2001:db8::{number:x}").refuse()
+            self.clock.advance(0.5)
+        self.assertLess(len(listener.refused), 8)
+        self.assertTrue(pool.open_ports)
+
     def test_refused_and_asked_again(self):
         """A new lease on the port is for a transfer again (P-DC-17)."""
         pool = self.pool(50000, 50000)

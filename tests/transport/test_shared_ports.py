@@ -293,9 +293,10 @@ class HandshakeOfDataTests(PortCase):
             a.link.below.lose()  # type: ignore[union-attr]
 
     def test_in_clear(self) -> None:
-        """P-DX-11, P-TEXT-28: a client that speaks in clear, or sends an alert: 522 with OpenSSL's reason."""
-        for octets in (b"GET / HTTP/1.0\r\n\r\n", b"\x15\x03\x01\x00\x02\x02\x28"):
-            a = self.person("a")
+        """P-DX-11, P-TEXT-28: a client that speaks in clear, or sends an alert: 522 that says so, and not that it should have resumed."""
+        cases = [(octets, rule) for octets in (b"GET / HTTP/1.0\r\n\r\n", b"\x15\x03\x01\x00\x02\x02\x28") for rule in ("auto", "require")]
+        for octets, rule in cases:
+            a = self.person("a", rule=rule)
             a.set_up()
             a.dial()
             a.command()
@@ -350,8 +351,8 @@ class HandshakeOfDataTests(PortCase):
 
     def test_silence_with_a_short_stall_timeout(self) -> None:
         """P-TIME-3: the time for the handshake is kept to however often the connection is looked at."""
-        self.pool._stall_timeout = 14.0
         a = self.person("a")
+        a.stall_timeout = 14.0
         a.visitor.tls.timeout = lambda: 5.0
         a.set_up()
         a.dial()

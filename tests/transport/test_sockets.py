@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, inlineCallbacks
@@ -17,6 +18,7 @@ from zope.interface import implementer
 from tests.support.running import until
 from tests.support.transports import DataClient, dial
 from twistftp.transport.directio import CLOSED, DirectIO
+from twistftp.transport.output import local_end
 from twistftp.transport.sockets import DataPort, DirectPort, acknowledge, connect, listen, tune_control, tune_data, was_reset
 
 
@@ -50,18 +52,18 @@ class SocketTestCase(TestCase):
 
     timeout = 10
 
-    def open(self, kind=DirectPort):
+    def open(self, kind=DirectPort, interface="127.0.0.1"):
         self.made = Deferred()
         factory = Factory()
         factory.noisy = False
         factory.buildProtocol = lambda addr: Server(self.made)
-        port = listen(reactor, 0, factory, "127.0.0.1", kind=kind)
+        port = listen(reactor, 0, factory, interface, kind=kind)
         self.addCleanup(port.stopListening)
         return port
 
     @inlineCallbacks
-    def pair(self, kind=DirectPort, client=None):
-        port = self.open(kind)
+    def pair(self, kind=DirectPort, client=None, interface="127.0.0.1"):
+        port = self.open(kind, interface)
         client = dial(reactor, port.getHost().port, client=client)
         yield client.made
         server = yield self.made
@@ -171,6 +173,18 @@ class FinishTests(SocketTestCase):
         self.assertIsInstance(reason, ConnectionDone)
         self.assertEqual(b"last", client.octets)
         self.assertEqual([], server.told)
+
+    @inlineCallbacks
+    def test_fin_from_the_hook_on_a_lost_connection(self):
+        """The last octets are out, the client resets, and then the FIN fails: the reactor is still to find that out and say so (P-DX-13)."""
+        client, server = yield self.pair(DataPort)
+        client.transport.abortConnection()
+        yield client.ended
+        fins = []
+        server.transport.when_writable(lambda: fins.append(server.transport.finish()))
+        server.transport.doWrite()
+        self.assertEqual([False], fins)
+        self.assertIsInstance((yield server.ended), ConnectionLost)
 
     @inlineCallbacks
     def test_early_fin_of_the_peer(self):
@@ -301,6 +315,15 @@ class PortTests(SocketTestCase):
         yield second.ended
         yield server.ended
 
+    @inlineCallbacks
+    def test_own_end(self):
+        """A port of one address knows the near end of its connections, one of all addresses asks each of them."""
+        for interface, is_known in (("127.0.0.1", True), ("0.0.0.0", False)):
+            client, server = yield self.pair(interface=interface)
+            address, port = client.transport.socket.getpeername()
+            self.assertEqual((address, port, 0), local_end(server.transport))
+            self.assertEqual(is_known, server.transport.server.end is not None)
+
     def test_ipv6(self):
         """An IPv6 loopback works where there is one."""
         try:
@@ -364,6 +387,20 @@ class TuneTests(SocketTestCase):
             yield pause()
 
     @inlineCallbacks
+    def test_replies_stay_apart(self):
+        """P-PB-4, P-PB-5: while the network takes no more the kernel holds replies, and makes no segment of several."""
+        if sys.platform != "linux":
+            self.skipTest("only Linux can be told")
+        client, server = yield self.pair()
+        tune_control(server.transport)
+        before = segments_out(server.transport.socket)
+        for _ in range(200):  # more than the first congestion window
+            server.transport.write(b"200 OK.\r\n")
+        while len(client.octets) < 1800:
+            yield pause()
+        self.assertEqual(200, segments_out(server.transport.socket) - before)
+
+    @inlineCallbacks
     def test_connect_gives_direct_transport(self):
         """connect() makes the same kind of transport, bound to the address that it is told (P-DC-13)."""
         port = self.open()
@@ -382,6 +419,11 @@ class TuneTests(SocketTestCase):
             yield pause()
         server.transport.finish()
         yield client.ended
+
+
+def segments_out(skt: socket.socket) -> int:
+    """How many segments with octets the kernel has sent (``tcpi_data_segs_out``)."""
+    return int.from_bytes(skt.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)[156:160], sys.byteorder)
 
 
 def pause():

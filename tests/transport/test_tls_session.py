@@ -134,6 +134,49 @@ class RuleTests(SessionCase):
         self.assertEqual([None] * 4, [visitor.connect(ticket)[1] for ticket in (visitor.ticket, None, None, None)])
         self.assertEqual(Cause.NOT_RESUMED, visitor.connect(stranger.ticket)[1])
 
+    def test_uploads_in_a_row(self) -> None:
+        """
+        P-TD-9: Ruby's and Perl's Net::FTP use no TLS 1.3 ticket twice and keep the newest; an upload brings none (DESIGN §4), so behind
+        one they have nothing to offer. In TLS 1.2 they use what they have again.
+        """
+        for version, expected in ((TLS13, None), (TLS12, Cause.NOT_RESUMED)):
+            visitor = self.visitor(version, rule="auto")
+            link, _ = visitor.connect(visitor.ticket)
+            link, cause = visitor.connect(link.client.session)
+            self.assertEqual((True, None), (link.client.ssl.session_reused, cause))
+            link, cause = visitor.connect(link.client.session, uploads=True)
+            self.assertEqual((True, None), (link.client.ssl.session_reused, cause))
+            self.assertEqual([expected] * 2, [visitor.connect(None, uploads=uploads)[1] for uploads in (True, False)])
+
+    def test_ticket_used_again(self) -> None:
+        """P-TD-8: a client that has used more tickets than it was given uses them again, and has one still, whatever it transfers."""
+        visitor = self.visitor(rule="auto")
+        for _ in range(3):
+            self.assertEqual(None, visitor.connect(visitor.ticket, uploads=True)[1])
+        self.assertEqual(Cause.NOT_RESUMED, visitor.connect(None)[1])
+
+    def test_store_by_address_and_port(self) -> None:
+        """
+        P-TD-9: Perl's Net::FTP and Java keep the sessions of each port for themselves: their first connection to a passive port offers
+        nothing, or what an earlier session was given there; later ones resume what they got there. That is no habit to be held to.
+        """
+        for version in VERSIONS:
+            visitor, earlier = self.visitor(version, rule="auto"), self.visitor(version)
+            kept: dict[int, Any] = {50001: earlier.ticket}
+            for port in (50000, 50001, 50000, 50001, 50000, 50001, 50002):
+                link, cause = visitor.connect(kept.get(port), port=port)
+                self.assertEqual((None, True), (cause, link.client.is_secure), port)
+                kept[port] = link.client.session
+            self.assertTrue(visitor.tls.has_resumed)
+
+    def test_habit_at_one_port(self) -> None:
+        """P-TD-8: who resumes from the first connection to a port has the control connection's session, and is held to it at every port."""
+        for port in (0, 50000):
+            visitor = self.visitor(rule="auto")
+            visitor.connect(visitor.ticket, port=port)
+            visitor.connect(visitor.ticket, port=port)
+            self.assertEqual(Cause.NOT_RESUMED, visitor.connect(None, port=50001)[1])
+
     def test_sibling_that_has_ended(self) -> None:
         """A program with one store may offer what is left of a session that it has closed; a stranger's is a stranger's still."""
         for version in VERSIONS:

@@ -81,6 +81,22 @@ class TurnsTests(SynchronousTestCase):
         self.assertEqual([["a"], ["b"], ["c"], ["b"], ["c"]], found)
         self.assertEqual([], self.reactor.calls)
 
+    def test_waiting(self):
+        """Who has had enough of this turn waits for another, though there may be time left; one that goes on and on gets one in each."""
+        names = Sending(self, "a", cost=SPAN / 5), Sending(self, "b", cost=SPAN / 5)
+        names[0].ask = lambda: self.turns.wait(names[0])
+        names[0].left = 3
+        for one in names:
+            self.turns.wait(one)
+        self.assertEqual([], self.went)
+        self.assertEqual([["a", "b"], ["a"], ["a"], ["a"]], [self.turn() for _ in range(4)])
+        self.assertEqual([], self.reactor.calls)
+        names[0].left, names[0].cost = 20, SPAN
+        names[0].ask()
+        for _ in range(20):
+            self.assertEqual([*"a"], self.turn())
+            self.assertEqual(1, len(self.reactor.calls))
+
     def test_fault(self):
         """When one fails the others' turn comes all the same."""
         for name in "abc":

@@ -145,6 +145,12 @@ class FoldTests(SynchronousTestCase):
         for expected, host in (("::1", "0:0:0:0:0:0:0:1"), ("fe80::1%eth0", "FE80::1%eth0"), ("192.0.2.7", "192.0.2.7"), ("a:b", "a:b"), ("", "")):
             self.assertEqual(expected, fold_address(host))
 
+    @given(_IPV4)
+    def test_any_mapped(self, host: str) -> None:
+        """Every IPv4 address that comes in IPv6's form, in either spelling; what only looks like one stays (P-TW-10)."""
+        self.assertEqual([host, host], [fold_address(f"::ffff:{host}"), fold_address(f"::FFFF:{host}")])
+        self.assertEqual(f"::ffff:{host}.1", fold_address(f"::ffff:{host}.1"))
+
     @given(_IPV4 | _IPV6)
     def test_is_idempotent(self, host: str) -> None:
         """A folded address stays; it names the same address (P-TW-10)."""

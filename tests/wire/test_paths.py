@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from twistftp.wire.paths import Path, decode_name, encode_name, glob_matcher, is_glob, join, resolve, strip_options
+from twistftp.wire.paths import Path, decode_name, encode_name, glob_matcher, is_glob, join, names_directory, resolve, strip_options
 
 _TEXTS = st.lists(st.sampled_from(["/", ".", "..", "a", "b c", "\\", "~", " ", "é", "-la"]) | st.text(max_size=3), max_size=12).map("".join)
 _PATHS = st.lists(st.text(min_size=1, max_size=4).filter(lambda name: "/" not in name and name not in (".", "..")), max_size=4).map(tuple)
@@ -73,6 +73,17 @@ class ResolveTests(SynchronousTestCase):
         """``join`` and ``resolve`` are inverse (P-PATH-1)."""
         self.assertEqual(path, resolve((), join(path)))
         self.assertEqual("/", join(())[:1])
+
+
+class NamesDirectoryTests(SynchronousTestCase):
+    """What can be a directory's name alone."""
+
+    def test_ends(self) -> None:
+        """A ``/`` at the end, or ``.`` or ``..`` as the last name (P-PATH-1)."""
+        for text in ("a/", "a//", "/", "a/.", "a/..", ".", ".."):
+            self.assertTrue(names_directory(text), text)
+        for text in ("", "a", "/a", "a.", "a/b", ".a", "a/...", "a/ "):
+            self.assertFalse(names_directory(text), text)
 
 
 class StripOptionsTests(SynchronousTestCase):

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import click
 
 from twistftp.accounts.user_book import exposure
+from twistftp.cli.cautions import cautions, others_may_read
 from twistftp.cli.description import describe_server
 from twistftp.cli.failing import one_line_errors
 from twistftp.configuration import load
@@ -24,7 +25,7 @@ __all__ = ["check"]
 
 
 @click.command(short_help="Say what a configuration does, and what is wrong with it.")
-@click.argument("config", type=click.Path())
+@click.argument("config", type=click.Path(readable=False))
 @click.option("--explain", "explained", nargs=2, metavar="USER PATH", help="Say what USER (? for anonymous) may do at PATH, and which rule decides.")
 def check(config: str, explained: tuple[str, str] | None) -> None:
     """
@@ -41,7 +42,8 @@ def check(config: str, explained: tuple[str, str] | None) -> None:
     for line in describe_server(settings, ephemeral):
         click.echo(line)
     exposures = {site.name: exposure(site.authentication.users_file) for site in settings.sites if site.authentication.users_file}
-    for trap in (*traps(settings, ephemeral), *filter(None, exposures.values()), *_dates(settings), *_misspelt(settings)):
+    warnings = *traps(settings, ephemeral), *cautions(settings, others_may_read), *filter(None, exposures.values()), *_dates(settings)
+    for trap in (*warnings, *_misspelt(settings)):
         click.echo(f"warning: {trap}")
 
 

@@ -18,7 +18,7 @@ __all__ = ["firewall"]
 
 
 @click.command(short_help="Print the rules that a firewall needs.")
-@click.argument("config", required=False, type=click.Path())
+@click.argument("config", required=False, type=click.Path(readable=False))
 @click.option("--format", "-f", "kind", required=True, type=click.Choice(list(FORMATS)), help="Which firewall the rules are for.")
 @click.option("--port", "-p", type=int, help="Control port; default 2121, or what CONFIG says.")
 @click.option("--passive-ports", metavar="RANGE", help="Data channel port range; default 0-0 (the system's dynamic range), or what CONFIG says.")

@@ -21,7 +21,7 @@ __all__ = ["passwd"]
 
 
 @click.command(short_help="Add a user to a users file, or change a password.")
-@click.argument("file", type=click.Path())
+@click.argument("file", type=click.Path(readable=False))
 @click.argument("user")
 @click.option("--delete", is_flag=True, help="Take the user out.")
 def passwd(file: str, user: str, delete: bool) -> None:

@@ -13,7 +13,7 @@ from twistftp.cli.failing import one_line_errors
 __all__ = ["replay"]
 
 
-@click.command()
+@click.command(short_help="Play a session that was written down, and show the first difference.")
 @click.argument("file")
 @click.option("--root", metavar="DIR", help="Take the files from this directory instead of the capsule.")
 def replay(file: str, root: str | None) -> None:

@@ -90,12 +90,21 @@ def _message(instance: object, attribute: Attribute[str], value: str) -> None:
 
 
 def _names(instance: object, attribute: Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
+    if not value:
+        raise BadSetting(attribute.name, value, "must hold a name; anonymous = false keeps anonymous users out")
     if not all(name.strip() and name.isprintable() for name in value):
         raise BadSetting(attribute.name, value, "each name must be some text without control characters")
 
 
 def _exempt(value: Iterable[object]) -> Networks:
     return read_networks("exempt", value)
+
+
+def _users_alone(instance: object, attribute: Attribute[Groups], value: Groups) -> None:
+    for member in (member for _, members in value for member in members):
+        if member in ("", "?", "*") or member.startswith("@"):
+            rule = 'is no name of a user; a group holds users alone, no groups, and neither "?" nor "*"'
+            raise BadSetting(attribute.name, member, rule)
 
 
 def _groups_there(instance: Any, attribute: Attribute[tuple[Rule, ...]], value: tuple[Rule, ...]) -> None:
@@ -234,7 +243,7 @@ class SiteSettings:
     auto_start: bool = True
     firewall_support: SiteFirewallSupport = SiteFirewallSupport()
     authentication: Authentication = Authentication()
-    groups: Groups = ()
+    groups: Groups = field(default=(), validator=_users_alone)
     authorization: tuple[Rule, ...] = field(default=(), validator=_groups_there)
     virtual_directory: tuple[VirtualDirectory, ...] = field(default=(), validator=_paths_differ)
     user_isolation: UserIsolation = UserIsolation()

@@ -14,12 +14,12 @@ from twistftp.session.failures import reply_for
 from twistftp.session.session import Session
 from twistftp.storage.failures import PermissionDenied
 from twistftp.wire.arguments import ArgumentError
-from twistftp.wire.commands import Command
+from twistftp.wire.commands import Command, split_line
 from twistftp.wire.paths import decode_name
 from twistftp.wire.replies import Reply, cleaned
 from twistftp.wire.states import Keeps, Login, Needs
 
-__all__ = ["LINE_TOO_LONG", "OTHER_PROTOCOLS", "TLS_FIRST", "dispatch", "syntax_reply", "unknown"]
+__all__ = ["LINE_TOO_LONG", "OTHER_PROTOCOLS", "TLS_FIRST", "dispatch", "named", "syntax_reply", "unknown"]
 
 LINE_TOO_LONG = Reply.of(500, "Command line too long.")
 _NOT_LOGGED_IN = Reply.of(530, "Please log in with USER and PASS.")
@@ -50,11 +50,14 @@ def dispatch(session: Session, command: Command, argument: bytes) -> Reply | Cor
         session.forget_pending(command.keeps)
     if command.writes and not session.store.writable:
         session.forget_pending(Keeps.NOTHING)
-        note_reading_only(session, command, decode_name(argument))
-        return refused(argument)
+        name = decode_name(command.argument.name_in(argument))
+        note_reading_only(session, command, name)
+        return refused(name)
     try:
         value = command.argument.parse(argument)
     except ArgumentError as error:
+        if command.is_transfer or command.verb in _SPENDING:
+            session.forget_pending(Keeps.NOTHING)
         return syntax_reply(command, str(error))
     result: Reply | Coroutine[Any, Any, Reply] = command.handler(session, value)
     return result
@@ -69,12 +72,19 @@ def _unprotected(session: Session, command: Command) -> Reply | None:
 
 
 _LOGGED_IN = Login.DONE  # to look a member of an Enum up takes as long as a call
+_SPENDING = frozenset(("RNTO", "REST", "RANG", "HASH"))  # and transfers: what waits is theirs, so it is spent even if they cannot be read
 _KEEPS_ALL = Keeps.RENAME | Keeps.RESTART
 
 
-def refused(argument: bytes) -> Reply:
-    """The user may only read: said before the argument is looked at, so nothing about the file is given away."""
-    return reply_for(PermissionDenied(), decode_name(argument)) if argument else Reply.of(550, "Permission denied.")
+def named(command: Command | None, line: bytes) -> str:
+    """What a command line names, for texts about it."""
+    argument = split_line(line)[1]
+    return decode_name(argument if command is None else command.argument.name_in(argument))
+
+
+def refused(name: str) -> Reply:
+    """The user may only read: said before the argument is read, so nothing about the file is given away."""
+    return reply_for(PermissionDenied(), name) if name else Reply.of(550, "Permission denied.")
 
 
 def syntax_reply(command: Command, reason: str = "") -> Reply:
@@ -83,7 +93,8 @@ def syntax_reply(command: Command, reason: str = "") -> Reply:
 
 
 def unknown(session: Session, verb: str, line: bytes) -> Reply:
-    """The answer to a verb that nobody declared; another protocol's ends the connection."""
+    """The answer to a verb that nobody declared, and before which a rename does not wait; another protocol's ends the connection."""
+    session.rename_from = None
     if session.login is not Login.DONE:
         session.unknown_verbs += 1
         if verb == "PROXY" or line == b"\0":  # the first line of a header of version 1, the third of one of version 2

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from twistftp.policy.diagnosis import Cause
 from twistftp.session.access import note
-from twistftp.session.dispatch import LINE_TOO_LONG, dispatch, unknown
+from twistftp.session.dispatch import LINE_TOO_LONG, dispatch, named, unknown
 from twistftp.session.driver import drive
 from twistftp.session.failures import is_expected, reply_for
 from twistftp.session.intake import Intake
@@ -29,15 +29,15 @@ from twistftp.session.verdicts import failed
 from twistftp.transport.interfaces import DataConnectionFailed
 from twistftp.transport.output import hang_up
 from twistftp.transport.sockets import tune_control
+from twistftp.transport.turns import SPAN
 from twistftp.wire.commands import Command, split_line
 from twistftp.wire.lines import Flood, Oversize
-from twistftp.wire.paths import decode_name, join
+from twistftp.wire.paths import join
 from twistftp.wire.replies import Reply
 from twistftp.wire.states import Login
 
 __all__ = ["ServerPI"]
 
-_LINES_A_TURN = 128  # lines of one client after which the others have their turn
 _TLS_RECORD = b"\x16"  # what a TLS client sends first (P-CONN-2)
 _FLOOD = Reply.of(421, "Command line too long.", closes=True)
 _PASSIVE = {227: "PASV", 229: "EPSV"}
@@ -76,7 +76,7 @@ class ServerPI(Introducible):
         transport: Any = self.transport
         tune_control(transport)
         self.session = self.kind_of_session(self.site, self._identifier, self.peer, self)
-        self._outlet = self.kind_of_outlet(transport, self.site.reactor.callLater, self._go_on, self._is_unread)
+        self._outlet = self.kind_of_outlet(transport, self.site.reactor, self._go_on, self._is_unread)
         transport.registerProducer(self._outlet, True)
         self.site.connected(self)
         self._patience.watch(self)
@@ -124,10 +124,11 @@ class ServerPI(Introducible):
         self._is_advancing = True
         if self._are_many:
             self._outlet.cork()
-        lines = 0
+        seconds = self.site.deadlines.seconds
+        until = seconds() + SPAN  # a line may be a NOOP or a search through a thousand names
         try:
             while self._running is None and self._outlet.is_open and not self._is_closing:
-                if lines >= _LINES_A_TURN:
+                if seconds() >= until:
                     self._outlet.give_way()
                     break
                 line = self._intake.take()
@@ -135,7 +136,6 @@ class ServerPI(Introducible):
                     self._outlet.send_octets(answers)
                 if line is None:
                     break
-                lines += 1
                 self._run_line(line)
         except Flood:
             self.send(_FLOOD)
@@ -230,7 +230,7 @@ class ServerPI(Introducible):
             self.site.log.failure("unexpected error in {line!r}", failure, line=self.site.transcript.shown(self.session, command, line))
         if isinstance(error, DataConnectionFailed) and command is not None and not command.is_transfer:
             failed(self.session, error.verdict)  # those of transfers are in the book already
-        path = decode_name(line.lstrip(b" ").partition(b" ")[2]) or join(self.session.cwd)
+        path = named(command, line) or join(self.session.cwd)
         return reply_for(note(self.session, command, path, error), path)
 
     def _finish(self, reply: Reply) -> None:
@@ -281,8 +281,7 @@ class ServerPI(Introducible):
         self._outlet.close()
         self._is_closing = True
         self._intake.clear()
-        if self.session.transfer is not None:
-            self.session.transfer.abort(Cause.CLOSING)
+        self.session.leave()
         self._patience.closing_since = self.site.deadlines.seconds()
         self._patience.watch(self)
         transport: Any = self.transport

@@ -14,10 +14,10 @@ from twisted.internet.defer import Deferred
 
 from twistftp.session.session import Session
 from twistftp.session.transfer import settled
-from twistftp.storage.failures import Busy, NameNotAllowed, NotFound
+from twistftp.storage.failures import Busy, NameNotAllowed, NotADirectory, NotFound
 from twistftp.storage.refusals import Denied
 from twistftp.wire.entries import Entry
-from twistftp.wire.paths import Path, resolve
+from twistftp.wire.paths import Path, names_directory, resolve
 
 __all__ = ["find", "new_path", "on_existing", "readable"]
 
@@ -28,12 +28,15 @@ async def on_existing(session: Session, text: str, operation: Callable[[Path], A
     """
     Do ``operation`` to the path that ``text`` names, or, if nothing is there, to that without blanks at its end,
     which sloppy clients add (PROTOCOL P-LINE-8). For objects that exist, never for new names.
+    A ``/`` at the end is for directories alone (P-PATH-1).
 
     :return: the path that was found, and what the operation gave.
     :raises StorageError: there is no such object, or the operation failed.
     """
     path = resolve(session.cwd, text)
     try:
+        if names_directory(text):
+            await _demand_directory(session, path)
         found = operation(path)
         return path, await found if isinstance(found, Deferred) else found
     except (NotFound, Denied):
@@ -41,7 +44,17 @@ async def on_existing(session: Session, text: str, operation: Callable[[Path], A
         if trimmed == text or not trimmed:
             raise
     path = resolve(session.cwd, trimmed)
+    if names_directory(trimmed):
+        await _demand_directory(session, path)
     return path, await settled(operation(path))
+
+
+async def _demand_directory(session: Session, path: Path) -> None:
+    entry = await settled(session.store.status(path))
+    if entry.is_link and entry.resolved is None:
+        raise NotFound
+    if not (entry.resolved or entry).is_directory:
+        raise NotADirectory
 
 
 async def find(session: Session, text: str, *, follows: bool = True) -> tuple[Path, Entry]:
@@ -59,13 +72,16 @@ async def find(session: Session, text: str, *, follows: bool = True) -> tuple[Pa
 _CONTROL = re.compile(r"[\x01-\x1f\x7f]")
 
 
-def new_path(session: Session, text: str) -> Path:
+def new_path(session: Session, text: str, *, is_directory: bool = False) -> Path:
     """
     The path of something that will be made.
 
-    :raises NameNotAllowed: its name would hold control characters (PROTOCOL P-LINE-9).
+    :param is_directory: whether that is a directory, whose name may end with ``/``.
+    :raises NameNotAllowed: its name would hold control characters (PROTOCOL P-LINE-9), or is a directory's.
     """
     path = resolve(session.cwd, text)
+    if not is_directory and names_directory(text):
+        raise NameNotAllowed("that is a directory's name")
     if path and (found := _CONTROL.search(path[-1])):
         raise NameNotAllowed(f"it holds the control character {ord(found[0]):#04x}")
     return path

@@ -32,7 +32,8 @@ class Messages:
         self.banner = self._message(220, banner, messages.banner)
         self.greeting = self._message(230, messages.greeting or "Logged in.")
         self.goodbye = self._message(221, messages.exit or "Goodbye.", closes=True)
-        self.max_clients = self._message(421, messages.max_clients or f"Too many connections (limit {limit}); try again later.", messages.max_clients)
+        full = messages.max_clients or f"Too many connections (limit {limit}); try again later."
+        self.max_clients = self._message(421, full, messages.max_clients, closes=True)
 
     def _message(self, code: int, text: str, written: str | None = None, *, closes: bool = False) -> Callable[[Session | None], Reply]:
         fixed = Reply(code, Reply.message(code, text).lines, closes)

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from twistftp.transport.output import holds_output, writes_through
+from twistftp.transport.turns import turns_of
 from twistftp.wire.replies import Reply
 
 __all__ = ["Outlet"]
@@ -34,19 +35,20 @@ class Outlet:
     push producer it hears that the client does not read its replies, and tells ``blocked``.
     """
 
-    __slots__ = ("_blocked", "_cork", "_held", "_later", "_pending", "_ready", "_transport", "_turns", "is_blocked")
+    __slots__ = ("_blocked", "_cork", "_gives_way", "_held", "_pending", "_reactor", "_ready", "_transport", "_turns", "is_blocked")
 
     def __init__(
-        self, transport: Any, call_later: Callable[..., Any], ready: Callable[[], None], blocked: Callable[[bool], object] = lambda is_blocked: None
+        self, transport: Any, reactor: Any, ready: Callable[[], None], blocked: Callable[[bool], object] = lambda is_blocked: None
     ) -> None:
         self._transport = transport
-        self._later = call_later
+        self._reactor = reactor
         self._ready = ready
         self._blocked = blocked
         self._cork: list[bytes] | None = None
         self._held: bytes | None = None  # a reply that must go out alone and waits for what is before it
         self._pending: Any = None  # the delayed call after which commands go on
         self._turns = 0  # for which a reply has waited
+        self._gives_way = False  # until those who have much to do have had their turn
         self.is_blocked = False  # the client does not read its replies
 
     def use(self, transport: Any) -> None:
@@ -56,7 +58,7 @@ class Outlet:
     @property
     def is_open(self) -> bool:
         """Whether the next command may run."""
-        return self._pending is None and not self.is_blocked
+        return self._pending is None and not self._gives_way and not self.is_blocked
 
     def cork(self) -> None:
         """Several replies will come in this turn: let them leave in one write."""
@@ -98,15 +100,26 @@ class Outlet:
             if writes_through(self._transport):
                 return
         self._turns += 1
-        self.give_way(0 if self._turns <= _TURNS else _UNREAD)
-
-    def give_way(self, seconds: float = 0) -> None:
-        """Let other clients have their turn before the next command."""
         if self._pending is None:
-            self._pending = self._later(seconds, self._go_on)
+            self._pending = self._reactor.callLater(0 if self._turns <= _TURNS else _UNREAD, self._look_again)
+
+    def give_way(self) -> None:
+        """Let other clients have their turn before the next command; those with as many commands as this one share what time there is."""
+        if not self._gives_way:
+            self._gives_way = True
+            turns_of(self._reactor).wait(self)
+
+    def go(self) -> None:
+        """The turn has come (``transport.turns``)."""
+        if self._gives_way:
+            self._gives_way = False
+            self._go_on()
+
+    def _look_again(self) -> None:
+        self._pending = None
+        self._go_on()
 
     def _go_on(self) -> None:
-        self._pending = None
         if self._held is not None:
             self._send_alone()
         if self.is_open:
@@ -130,6 +143,7 @@ class Outlet:
     def close(self) -> None:
         """Nothing more will be sent and nothing called."""
         self._held = self._cork = None
+        self._gives_way = False
         if self._pending is not None:
             self._pending.cancel()
             self._pending = None

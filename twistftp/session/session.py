@@ -11,6 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twistftp.policy.authorization import NOTHING, Permission, UserRules
+from twistftp.policy.diagnosis import Cause
 from twistftp.policy.proxying import Proxies
 from twistftp.session.access import access_of
 from twistftp.session.transcript import printable
@@ -251,6 +252,13 @@ class Session:
         """The connection is being closed: a login that is under way has nobody left to log in."""
         if self.login_under_way is not None:
             self.login_under_way.cancel()
+
+    def leave(self) -> None:
+        """The connection is being closed, which a client may take its time to see: its transfer ends, and its port is free for others."""
+        if self.transfer is not None:
+            self.transfer.abort(Cause.CLOSING)
+        if self.data_port is not None:
+            self.drop_data_port()
 
     def reinitialize(self) -> None:
         """REIN: as freshly connected (RFC 959 §4.1.1)."""

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["LINES_A_SECOND", "Transcript", "printable"]
 
 LINES_A_SECOND = 10
+QUIET = 10.0
+"""Seconds between two lines about connections for which there was no room."""
 _WHO = "{site} #{session} {peer} {user}: "
 
 
@@ -53,6 +55,7 @@ class Transcript:
         self._lines = self._refusals = 0  # written in that second
         self._unwritten = 0
         self._is_written = False  # whether the event at hand goes to the log
+        self._turned_away, self._silent_until = 0, 0.0
         self._recorders: tuple[Recorder, ...] = ()
         self._log_commands = log_commands
         self._record(())
@@ -99,8 +102,9 @@ class Transcript:
         # Called, each with the session, when one has begun, and when one has ended.
         self.on_opened = (*hooks(self._recorders, "opened"), *((self._opened,) if is_watched else ()))
         self.on_closed = (*hooks(self._recorders, "closed"), *((self._closed,) if is_watched else ()))
-        # Whether anybody looks at single commands: making an event costs as much as a NOOP.
-        self.wants_commands = self._log_commands or is_watched or bool(self._on_command)
+        # Whether anybody looks at single commands: making an event costs as much as a NOOP, telling a recorder does not.
+        self._shows_commands = self._log_commands or is_watched
+        self.wants_commands = self._shows_commands or bool(self._on_command)
 
     def _opened(self, session: Session) -> None:
         self._events.emit(LogLevel.debug, _WHO + "connected", **_who(session), ftp_event="opened")
@@ -120,12 +124,13 @@ class Transcript:
 
     def command(self, session: Session, command: Command | None, line: bytes, reply: Reply, started: float) -> None:
         """A command has had its final reply."""
-        now = session.site.deadlines.seconds()
+        clock = session.site.deadlines.seconds
+        now = clock()
         seconds = now - started
         for told in self._on_command:
             told(session, command, line, reply, now, seconds)
         session.trouble = None
-        if not (self._observers or self._log_commands):
+        if not self._shows_commands:
             return
         fields = {
             **_who(session),
@@ -207,6 +212,14 @@ class Transcript:
         if self._has_reader(session, is_refusal=True):
             fields = {**_who(session), "ftp_event": "denial", "verb": verb, "path": printable(path), **_why(denial)}
             self._tell(LogLevel.warn, _WHO + ("{verb} {path} refused: {why}" if path else "{verb} refused: {why}"), fields)
+
+    def turned_away(self, site: str, peer: str, limit: str, now: float) -> None:
+        """A limit leaves no room for one more connection: a line, and then none for :data:`QUIET` seconds, however many come."""
+        self._turned_away += 1
+        if now >= self._silent_until:
+            more = "" if self._turned_away == 1 else f"; it is number {self._turned_away} since the last such line"
+            self._log.warn("{site}: a connection of {peer} was refused ({limit}){more}", site=site, peer=peer, limit=limit, more=more)
+            self._turned_away, self._silent_until = 0, now + QUIET
 
     def _has_reader(self, session: Session, *, is_refusal: bool = False) -> bool:
         """

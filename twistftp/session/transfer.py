@@ -102,6 +102,7 @@ class Transfer:
         session.site.verdicts.arrived(session.peer, session.passive_by, is_secure=tls is not None and tls.is_control_secure)
         if self.connection.is_private is not (tls is not None and tls.is_private):  # PROT came between (PROTOCOL P-PROT-6)
             raise DataConnectionFailed(Verdict(Cause.LEVEL_CHANGED))
+        self.connection.stall_timeout = session.site.settings.limits.data_stall_timeout  # as it is now, and the site's: the pool is for all of them
         if session.site.throttle.is_needed:
             session.site.throttle.apply(self.connection)
         return self.connection
@@ -171,6 +172,8 @@ async def send_over_data(
             deflating.stop()
         session.octets_sent += transfer.octets
         if transfer.connection is not None:
+            if verb not in _UPLOADS and session.tls is not None and session.tls.is_private:
+                session.tls.habits.tickets_sent()
             transfer.connection.close()  # one that nothing was sent on, or all was received; after a send this does nothing
         session.site.transcript.transfer(session, transfer, error)
 

@@ -12,7 +12,7 @@ L2: avatars, ``IFTPShell`` over files. Knows no socket and no session.
 ``confinement``, ``walk``,         paths that stay below a root: the policy, by user space, by
 ``openat2``                        the kernel
 ``files``, ``listing``,            a file that is read, a directory that is listed
-``rendering``
+``rendering``, ``statuses``
 ``listing_cache``, ``inotify``,    listings that are kept: while the system tells of no change,
 ``mounts``                         and where it can tell
 ``uploads``, ``placing``           a file that arrives, and where its octets lie until all are there

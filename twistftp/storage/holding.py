@@ -6,11 +6,15 @@ Not here: what the work is (``files``, ``listing``).
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
+
+from twistftp.storage.failures import ReadFailed
 
 __all__ = ["Held", "InThread", "in_thread"]
 
@@ -23,10 +27,13 @@ _lock = threading.Lock()
 
 
 def in_thread(function: Callable[..., _T], *arguments: Any) -> Deferred[_T]:
-    """Call in a thread of the reactor's pool."""
+    """Call in a thread of the reactor's pool. :raises ReadFailed: there is none, and the system gives no more."""
     from twisted.internet.threads import deferToThread  # not above: it is for the reactor that runs by then
 
-    return deferToThread(function, *arguments)
+    try:
+        return deferToThread(function, *arguments)
+    except RuntimeError as error:  # too many processes, or no memory for a stack; nothing is wrong with the server
+        raise ReadFailed(os.strerror(errno.EAGAIN)) from error
 
 
 class Held:
@@ -51,6 +58,11 @@ class Held:
             is_free = self._users == 0
         if is_free:
             self._release()
+
+    @property
+    def _is_free(self) -> bool:
+        """Whether no thread uses the descriptors. For the reactor's thread: only there is work given to threads."""
+        return self._users == 0
 
     def _release(self) -> None:
         """Close the descriptors; called once, in whatever thread was the last."""

@@ -13,7 +13,7 @@ try:
 except ImportError:  # Windows: whoever is first has the file
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["is_locked", "lock"]
+__all__ = ["is_locked", "lock", "unlock"]
 
 
 def lock(descriptor: int) -> bool:
@@ -29,6 +29,13 @@ def lock(descriptor: int) -> bool:
     return True
 
 
+def unlock(descriptor: int) -> None:
+    """Take the mark away before the descriptor is closed."""
+    if fcntl is not None:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
 def is_locked(descriptor: int) -> bool:
     """Whether the file of a descriptor, which is not the marking one, is marked."""
     if fcntl is None:
@@ -39,6 +46,5 @@ def is_locked(descriptor: int) -> bool:
         return True
     except OSError:
         return False
-    with suppress(OSError):
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    unlock(descriptor)
     return False

@@ -16,7 +16,7 @@ from contextlib import suppress
 
 from twistftp.storage.confinement import Directory
 from twistftp.storage.failures import Busy, NotAPlainFile
-from twistftp.storage.locking import lock
+from twistftp.storage.locking import lock, unlock
 from twistftp.storage.renameat2 import rename_new
 
 __all__ = ["RESERVED", "Aside", "InPlace", "Place"]
@@ -65,6 +65,10 @@ class Place:
 
     def publish(self) -> None:
         """All octets are on the disk: from now on they are the file."""
+        raise NotImplementedError
+
+    def give_way(self, has_begun: bool) -> None:
+        """The upload broke, and no thread is at it: what :meth:`discard` can do at once, so that the next one may have the file now."""
         raise NotImplementedError
 
     def discard(self, has_begun: bool) -> None:
@@ -134,9 +138,15 @@ class InPlace(Place):
     def publish(self) -> None:
         """It has been there from the beginning."""
 
+    def give_way(self, has_begun: bool) -> None:
+        """As in :class:`Place`."""
+        self.discard(has_begun)
+        unlock(self.number)
+
     def discard(self, has_begun: bool) -> None:
         """As in :class:`Place`."""
         if self._is_new and not has_begun:
+            self._is_new = False  # once: then the name may be somebody else's
             self._unlink()
 
     def _unlink(self) -> None:
@@ -272,6 +282,11 @@ class Aside(Place):
             os.fsync(number)
         finally:
             os.close(number)
+
+    def give_way(self, has_begun: bool) -> None:
+        """As in :class:`Place`."""
+        if self._old >= 0:
+            unlock(self._old)
 
     def discard(self, has_begun: bool) -> None:
         """As in :class:`Place`."""

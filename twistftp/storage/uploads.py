@@ -194,6 +194,8 @@ class LocalUpload(Held):
         self._is_done = True
         self._forget()
         kept = self._place.size_kept(self._place.offset + self.octets)
+        if self._is_free:  # a client that goes on as soon as it has read 426 must not find the file taken
+            self._place.give_way(self._has_begun)
         # To let go of a large file takes the disk a while.
         self._use_in(self._in_thread, self._place.discard, self._has_begun)
         self.close()

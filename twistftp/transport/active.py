@@ -57,7 +57,6 @@ class ActivePort:
         port: int,
         bind_host: str,
         deadlines: Deadlines,
-        stall_timeout: float = 300.0,
         closed: Callable[[DataConnection], object] | None = None,
         source_port: int = 0,
         source: SourcePort | None = None,
@@ -69,7 +68,7 @@ class ActivePort:
         self._source_port = self._source.choose(source_port)
         self._timeout = 0.0
         self._reactor, self._bind_host = reactor, bind_host
-        self._deadlines, self._stall_timeout, self._closed = deadlines, stall_timeout, closed
+        self._deadlines, self._closed = deadlines, closed
         self._is_used = False
         self._connector: IConnector | None = None
         self._result: Deferred[DataConnection] | None = None
@@ -108,7 +107,7 @@ class ActivePort:
 
     def build(self, addr: Any) -> Any:
         """The client has accepted: make the protocol."""
-        connection = DataConnection((self.host, self.port), self._deadlines, self._stall_timeout, self._connected, self._closed)
+        connection = DataConnection((self.host, self.port), self._deadlines, self._connected, self._closed)
         return connection if self._tls is None or not self._tls.is_private else protected(connection, self._tls)
 
     def failed(self, reason: Failure) -> None:

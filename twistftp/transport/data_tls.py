@@ -30,6 +30,8 @@ __all__ = ["Arrival", "protected"]
 DECIDED = 30.0
 """Seconds for which a connection to a shared port may leave it open whose it is."""
 
+_HANDSHAKE = b"\x16"  # how a ClientHello's record begins
+
 
 def protected(connection: DataConnection, tls: SessionTLS, port: int = 0) -> SecureTransport:
     """A data connection of a session with PROT P, to our passive ``port`` if that is not 0; the result is the protocol for its transport."""
@@ -46,7 +48,7 @@ def _begin(connection: DataConnection, tls: SessionTLS, octets: bytes, port: int
     if begun is None:
         return None
     if begun[1] is not None:
-        connection.refuse(Verdict(begun[1]))
+        connection.refuse(Verdict(begun[1]) if octets.startswith(_HANDSHAKE) else Verdict(Cause.TLS_FAILED, reason="what came is not TLS"))
     return begun[0]
 
 
@@ -89,7 +91,7 @@ class Arrival:
             return None
         crowd: list[Lease] = self._listener.crowds.get(self._client, [])
         by_session = {lease.tls: lease for lease in crowd if lease.tls is not None}
-        found = resumed(by_session, octets) if offer is Offer.SESSION else None
+        found = resumed(by_session, octets, self._listener.port) if offer is Offer.SESSION else None
         if found is not None:
             self._hand_over(by_session[found[0]])
             return found[1]

@@ -27,13 +27,15 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["CLOSED", "DirectIO"]
+__all__ = ["APART", "CLOSED", "DirectIO"]
 
 CLOSED = Failure(main.CONNECTION_DONE)
 _log = Logger()
 
 # ``send`` flag: more follows, or a FIN, so do not send a segment that is not full yet.
 _MORE = getattr(socket, "MSG_MORE", 0)
+# ``send`` flag: make no segment of these octets and later ones. Elsewhere than on Linux streams refuse it.
+APART = socket.MSG_EOR if sys.platform == "linux" else 0
 _QUEUED = getattr(termios, "TIOCOUTQ", None) if fcntl else None
 _UNREAD = getattr(termios, "FIONREAD", None) if fcntl else None
 _ZERO = bytes(4)  # an int for ioctl to fill in
@@ -45,6 +47,8 @@ class DirectIO(tcp.Connection):
     """Mixin for kinds of ``tcp.Connection``: sends at once, closes its half at once, and tells when the socket takes octets again."""
 
     sends_at_once = True  # write_more and when_writable work (``secure.SecureTransport`` may have it, too)
+    flags = 0
+    """Of ``send`` for what :meth:`write` is given: :data:`APART`, or none."""
     _read_closed = False
     _hook: Hook | None = None
     _turns: Turns | None = None
@@ -58,7 +62,7 @@ class DirectIO(tcp.Connection):
 
     def write(self, data: bytes) -> None:
         """Send ``data``; what the kernel does not take now waits in the reactor's buffer, in order."""
-        rest = self._hand_over(data, 0)
+        rest = self._hand_over(data, self.flags)
         if rest:
             super().write(rest)
 
@@ -153,7 +157,9 @@ class DirectIO(tcp.Connection):
     def _call_hook(self) -> BaseException | None:
         hook, self._hook = self._hook, None
         result = hook() if hook is not None else None
-        if result is None and self.connected and not (self._hook or self.dataBuffer or self._tempDataLen or self.disconnecting):
+        # A FIN that is still to go out is doWrite's business, and if it could not, the connection is lost and doWrite is to find that.
+        is_finishing = self._writeDisconnecting and not self._writeDisconnected
+        if result is None and self.connected and not (self._hook or self.dataBuffer or self._tempDataLen or self.disconnecting or is_finishing):
             self.stopWriting()
         return result
 

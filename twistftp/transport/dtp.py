@@ -36,7 +36,7 @@ class DataConnection(Lifecycle):
     def set_rates(self, pace: Pace | None, least: int) -> None:
         """Before a transfer: how fast and how slowly it may go; see :class:`IDataConnection`."""
         self._pace = pace
-        self._floor = Floor(least, self._deadlines.seconds(), 0, min(WINDOW, self._stall_timeout)) if least else None
+        self._floor = Floor(least, self._deadlines.seconds(), 0, min(WINDOW, self.stall_timeout)) if least else None
 
     def send_file(self, file: Any, offset: int, count: int) -> Deferred[None] | None:
         """Send a part of a file, then FIN; see :class:`IDataConnection`."""

@@ -66,6 +66,10 @@ class Engine:
             return None
         except SSL.ZeroReturnError:
             return b""
+        except SSL.SysCallError as error:  # no error of TLS: Java says user_canceled first, and OpenSSL does not name the close_notify behind it
+            if self.connection.get_shutdown() & SSL.RECEIVED_SHUTDOWN:
+                return b""
+            raise EngineFailed(_in_words(error)) from None
         except SSL.Error as error:
             raise EngineFailed(_in_words(error)) from None
 

@@ -57,6 +57,7 @@ class IDataConnection(Interface):
     octets = Attribute("int: payload octets handed to the kernel so far")
     peer = Attribute("(address, port) of the other end")
     is_private = Attribute("bool: whether it is encrypted, or will be when its handshake is done")
+    stall_timeout = Attribute("float: seconds without an octet moved after which a transfer ends with STALLED; may be set before it begins")
 
     def set_rates(pace, least):
         """

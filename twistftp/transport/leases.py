@@ -142,7 +142,8 @@ class Lease:
     def refuse(self) -> None:
         """Give it up after the transfer was refused; see :class:`IDataPort`."""
         if self._state in (_State.OFFERED, _State.AWAITED):
-            self._listener.refused[self.client] = self._deadlines.seconds() + LATE
+            now = self._deadlines.seconds()
+            self._listener.note_refused(self.client, now, now + LATE)
         self.close()
 
     def arrived(self, connection: DataConnection) -> None:

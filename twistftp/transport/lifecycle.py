@@ -62,30 +62,29 @@ class Lifecycle:
     client, so that no reset overtakes the last octets (P-DX-2).
 
     :param peer: address and port of the client's end.
-    :param stall_timeout: seconds without an octet moved after which a transfer is given up (P-DX-6).
     :param opened: called with this connection as soon as it is connected.
     :param closed: called with it exactly once, when its transport is gone.
 
-    ``error`` is why it cannot be used or has failed; ``handshake_timeout`` are the seconds for TLS, from the beginning of the transfer.
+    ``error`` is why it cannot be used or has failed; ``handshake_timeout`` are the seconds for TLS, from the beginning of the transfer, and
+    ``stall_timeout`` those without an octet moved after which that is given up (P-DX-6): both may be set until it begins.
     """
 
     __slots__ = (
         *("_closed", "_deadlines", "_delivered", "_direct", "_floor", "_handshake_until", "_has_fin", "_opened"),
-        *("_pace", "_phase", "_receiver", "_result", "_sender", "_stall_timeout", "_still_since", "_transport"),
-        *("error", "handshake_timeout", "is_private", "is_truncated", "octets", "peer"),
+        *("_pace", "_phase", "_receiver", "_result", "_sender", "_still_since", "_transport"),
+        *("error", "handshake_timeout", "is_private", "is_truncated", "octets", "peer", "stall_timeout"),
     )
 
     def __init__(
         self,
         peer: tuple[str, int],
         deadlines: Deadlines,
-        stall_timeout: float = 300.0,
         opened: Callable[[Any], object] | None = None,
         closed: Callable[[Any], object] | None = None,
     ) -> None:
         self.peer = peer
         self.octets = 0
-        self._deadlines, self._stall_timeout = deadlines, stall_timeout
+        self._deadlines = deadlines
         self._opened, self._closed = opened, closed
         self._phase = Phase.UNUSED
         self._transport: Any = None
@@ -95,6 +94,7 @@ class Lifecycle:
         self._direct = False  # the transport sends at once and says when it can again
         self._handshake_until = 0.0
         self.handshake_timeout = 30.0
+        self.stall_timeout = 300.0
         self.is_private = False  # under TLS
         self.is_truncated = False  # under TLS the client ended it without saying so
         self.error: Exception | None = None
@@ -180,7 +180,7 @@ class Lifecycle:
         """A transfer is under way: see that it moves, and under TLS that the handshake comes to its end; tell how it ended."""
         result = self._result = Deferred(self._cancelled)
         self._still_since = now = self._deadlines.seconds()
-        due = self._stall_timeout / 4
+        due = self.stall_timeout / 4
         if self._floor is not None:
             due = min(due, self._floor.due - now)
         if self.is_private:
@@ -271,11 +271,11 @@ class Lifecycle:
         delivered = self.octets - (self._transport.queued() if self._direct else 0)
         if delivered != self._delivered or (self._receiver is not None and self._receiver.is_storing):
             self._delivered, self._still_since = delivered, now
-        end = self._still_since + self._stall_timeout
+        end = self._still_since + self.stall_timeout
         if now >= end:
-            self.fail(DataConnectionFailed(Verdict(Cause.STALLED, seconds=self._stall_timeout, octets=self.octets)))
+            self.fail(DataConnectionFailed(Verdict(Cause.STALLED, seconds=self.stall_timeout, octets=self.octets)))
             return None
-        due = min(end, now + self._stall_timeout / 4, self._handshake_until if is_shaking_hands else end)
+        due = min(end, now + self.stall_timeout / 4, self._handshake_until if is_shaking_hands else end)
         floor = self._floor
         if floor is None:
             return due

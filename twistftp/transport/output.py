@@ -17,8 +17,8 @@ __all__ = ["hang_up", "holds_output", "local_end", "writes_through"]
 def local_end(transport: Any) -> tuple[str, int, int]:
     """Address, port and IPv6 scope of our end: ``""`` and 0 where it has none."""
     if type(transport) is DirectServer:  # without an address object, which costs as much as the rest of the question
-        address, port, *rest = transport.socket.getsockname()
-        return address, port, rest[1] if rest else 0
+        end = transport.server.end or transport.socket.getsockname()
+        return end[0], end[1], end[3] if len(end) > 2 else 0
     host = transport.getHost()
     return getattr(host, "host", ""), getattr(host, "port", 0), getattr(host, "scopeID", 0)
 

@@ -198,6 +198,14 @@ class PassiveListener:
         self.release(lease, is_used=True)  # one connection a lease; the place on the port is free again
         return self._owner.connect(lease, (client, port))
 
+    def note_refused(self, client: str, now: float, until: float) -> None:
+        """A client's transfer was refused; its connection may still come until then. Those that can come no more are forgotten."""
+        refused = self.refused
+        refused.pop(client, None)
+        refused[client] = until  # behind all that end before
+        while refused[oldest := next(iter(refused))] < now:
+            del refused[oldest]
+
     def note_foreign(self, address: str) -> None:
         """Somebody was dropped: most likely the only client here, come by another way. Only a hint, for the text of a later timeout."""
         if len(self.leases) == 1:

@@ -69,7 +69,6 @@ class PassivePool:
     The passive ports of a process, shared by all its sites and clients.
 
     :param ports: the range; may be set again at any time, then open ports outside it end with their last lease.
-    :param stall_timeout: for its data connections, seconds.
     :param warm: the number of ports kept open while there are leases. Below it each lease opens another.
     :param wait: seconds that a client with leases on all ports waits for one of them to end; the deadlines add up to half a second.
     :param reserved: port numbers never used, those of the control connections.
@@ -84,7 +83,6 @@ class PassivePool:
         reactor: Any,
         ports: PortRange,
         deadlines: Deadlines,
-        stall_timeout: float = 300.0,
         warm: int = 64,
         wait: float = 1.9,
         reserved: Collection[int] = (),
@@ -96,7 +94,7 @@ class PassivePool:
         self.active_leases = 0
         self.neighbours = Neighbours()
         self.deadlines = deadlines
-        self._stall_timeout, self._wait, self._unused_timeout = stall_timeout, wait, unused_timeout
+        self._wait, self._unused_timeout = wait, unused_timeout
         self._dynamic_text = range_text
         self._open = OpenPorts(reactor, self, ports, deadlines.seconds, warm, reserved, self.counters, listen)
         self._waiters: dict[tuple[str, str], deque[_Waiter]] = {}
@@ -192,7 +190,7 @@ class PassivePool:
 
     def connection(self, lease: Lease, peer: tuple[str, int]) -> DataConnection:
         """The data connection of a lease."""
-        connection = DataConnection(peer, self.deadlines, self._stall_timeout, lease.arrived, self._connection_closed)
+        connection = DataConnection(peer, self.deadlines, lease.arrived, self._connection_closed)
         self._connections.add(connection)
         self.counters.arrivals.note(self.deadlines.seconds() - lease.granted)
         return connection
@@ -224,7 +222,7 @@ class PassivePool:
         """A client connects whose transfer was refused meanwhile: a connection that closes itself with FIN, if it is in time."""
         if self.deadlines.seconds() > listener.refused.pop(client, 0.0):
             return None
-        connection = DataConnection(peer, self.deadlines, self._stall_timeout, DataConnection.close, self._connection_closed)
+        connection = DataConnection(peer, self.deadlines, DataConnection.close, self._connection_closed)
         self._connections.add(connection)
         return connection
 

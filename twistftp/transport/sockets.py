@@ -20,7 +20,8 @@ from twisted.internet.interfaces import IConnector, IHalfCloseableDescriptor, IL
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from twistftp.transport.directio import CLOSED, DirectIO
+from twistftp.transport.directio import APART, CLOSED, DirectIO
+from twistftp.transport.shortage import SILENT, Shortage
 
 __all__ = [
     "ControlPort",
@@ -40,12 +41,14 @@ __all__ = [
 ]
 
 _QUICK_ACKNOWLEDGEMENT = getattr(socket, "TCP_QUICKACK", None)  # Linux
+_EVERYWHERE = ("0.0.0.0", "::")
 _INHERITS = sys.platform == "linux"  # an accepted socket has the options of the one that listens
 
 
 class DirectServer(DirectIO, tcp.Server):
     """An accepted connection."""
 
+    server: DirectPort  # type: ignore[assignment]
     _shouldShutdown = False  # close() alone does: descriptors are close-on-exec, and the call fails after both FINs
 
 
@@ -115,8 +118,11 @@ class DirectPort(tcp.Port):
     """
 
     transport = DirectServer
+    end: tuple[Any, ...] | None = None  # the address that all its connections have at this end, if that is known
     accepts = 16  # a turn: more wait for the next one, so that the others are not held up
     _log = Logger()
+    _logger = SILENT
+    _shortage: Shortage | None = None
 
     def startListening(self) -> None:
         """
@@ -134,7 +140,8 @@ class DirectPort(tcp.Port):
             if skt is not None:
                 skt.close()
             raise CannotListenError(self.interface, self.port, error) from error
-        self._realPortNumber = skt.getsockname()[1]
+        end = skt.getsockname()
+        self._realPortNumber, self.end = end[1], None if end[0] in _EVERYWHERE else end
         self.factory.doStart()  # type: ignore[union-attr]
         self.connected = True
         self.socket = skt
@@ -150,8 +157,8 @@ class DirectPort(tcp.Port):
                 skt = socket.socket(self.addressFamily, self.socketType, 0, descriptor)
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
-            except OSError:
-                super().doRead()  # which knows how to recover from EMFILE
+            except OSError as error:
+                self._run_short(error)
                 return
             try:
                 self._welcome(skt, address)
@@ -160,6 +167,12 @@ class DirectPort(tcp.Port):
                 skt.close()
             if not self.connected:  # closed by what came of the connection
                 return
+
+    def _run_short(self, error: OSError) -> None:
+        super().doRead()  # which knows how to get rid of those who wait, though there is no descriptor for them
+        if self._shortage is None:
+            self._shortage = Shortage(self, self.reactor)
+        self._shortage.met(error, self._realPortNumber or 0)
 
     def _welcome(self, skt: socket.socket, address: tuple[Any, ...]) -> None:
         if len(address) == 4:
@@ -190,6 +203,8 @@ class DirectPort(tcp.Port):
         """Close; a reactor that stops says so even to one that was closed a moment ago."""
         if self.connected:
             super().connectionLost(reason)
+        if self._shortage is not None:
+            self._shortage.forget()
 
     def _logConnectionLostMsg(self) -> None:
         pass
@@ -288,7 +303,12 @@ def tune_control(transport: Any) -> None:
     """
     Set up a control connection: each reply goes out at once (else 226 waits 40 ms for a delayed ACK), NATs
     keep it during long transfers, and urgent octets stay in the stream, for an ABOR sent as such (PROTOCOL P-TEL-8).
+
+    The kernel holds replies while the network takes no more, and would make one segment of several then, in whose middle connection
+    tracking does not see a 227 (P-PB-5): it is told not to.
     """
+    if isinstance(transport, DirectIO):
+        transport.flags = APART
     if _INHERITS and isinstance(getattr(transport, "server", None), ControlPort):
         return
     if (skt := _handle(transport)) is not None:

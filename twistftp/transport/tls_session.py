@@ -16,6 +16,7 @@ from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twistftp.policy.diagnosis import Cause
+from twistftp.policy.resumption import Habits
 from twistftp.wire.client_hello import Offer, offer_of
 
 if TYPE_CHECKING:
@@ -132,8 +133,8 @@ class SessionTLS:
     """
 
     __slots__ = (
-        *("_apart", "_control", "_count", "_for_name", "_has_one_use_tickets", "_is_tainted", "_kin", "_neighbours", "_newer"),
-        *("_resumptions", "_rule", "_site", "_user", "client", "context", "family", "is_control_secure", "is_private", "left"),
+        *("_apart", "_control", "_count", "_for_name", "_is_tainted", "_kin", "_neighbours", "_newer"),
+        *("_rule", "_site", "_user", "client", "context", "family", "habits", "is_control_secure", "is_private", "left"),
         *("peer_certificate", "timeout"),
     )
 
@@ -154,8 +155,7 @@ class SessionTLS:
         self.client = client
         self.is_control_secure = True
         self.is_private = False  # PROT P
-        self._resumptions = 0
-        self._has_one_use_tickets = False
+        self.habits = Habits()
         self._is_tainted = False
         self.left = Left(0, 0.0)
         self.family = neighbours.new_family()  # the same for sessions whose client has proved to be one
@@ -193,7 +193,7 @@ class SessionTLS:
     @property
     def has_resumed(self) -> bool:
         """Whether any data connection has resumed this session."""
-        return self._resumptions > 0
+        return self.habits.resumptions > 0
 
     @property
     def may_share(self) -> bool:
@@ -277,39 +277,38 @@ class SessionTLS:
             return None
         connection = self.resume(octets) if offer is Offer.SESSION else None
         if connection is not None:
-            self._has_resumed()
+            self._has_resumed(port)
             return connection, None
         self.lose_right()
         sibling = self._taint(octets) if offer is Offer.SESSION else None
         is_refused = self._is_refused(offer, sibling, port)
+        self.habits.did_not(port)
         self._count("refused" if is_refused else "full")
         return self._full(octets, is_data=True), Cause.NOT_RESUMED if is_refused else None
 
     def _is_refused(self, offer: Offer, sibling: SessionTLS | Ended | None, port: int) -> bool:
         """
         Whether a data connection that does not resume this session is refused. Under ``auto`` it is once the client has resumed,
-        but for two kinds of honest clients. One has a single store of tickets for all its sessions, and resumes another session of
-        the same address and user or family, be it one that has ended (unless that is most likely the other session's own connection,
-        to the port that it has just left). The other uses no TLS 1.3 ticket twice, as OpenSSL has it, and keeps none but that of the
-        control connection: it resumes once and then offers nothing. A client that has resumed twice is not of that kind.
+        but for honest clients that cannot always (``policy.resumption``), and for those that have a single store of tickets for all
+        their sessions, and resume another session of the same address and user or family, be it one that has ended (unless that is
+        most likely the other session's own connection, to the port that it has just left).
         """
         rule = self._rule()
         if rule == "auto" and sibling is not None and self._is_astray(sibling, port):
             return True
-        if rule != "auto" or not self._resumptions:
+        if rule != "auto" or not self.habits.is_held_to:
             return rule == "require"
         if offer is Offer.NONE:
-            self._has_one_use_tickets |= self._resumptions == 1 and self.description.startswith("TLSv1.3")
-            return not self._has_one_use_tickets
+            return self.version != "TLSv1.3" or not self.habits.may_have_none()
         return sibling is None or (sibling.user != self.user and sibling.family != self.family)
 
     def data_is_secure(self) -> None:
         """A data connection's handshake is done; its tickets are of this session, too."""
         self._neighbours.gave_ticket(self)
 
-    def _has_resumed(self) -> None:
+    def _has_resumed(self, port: int) -> None:
         self._count("resumed")
-        self._resumptions += 1
+        self.habits.resumed(port)
         self._apart.update(self._newer)
         self._newer = ()
 
@@ -331,11 +330,11 @@ class SessionTLS:
         return shown is None or shown == self.peer_certificate
 
 
-def resumed(sessions: Iterable[SessionTLS], hello: bytes) -> tuple[SessionTLS, SSL.Connection] | None:
-    """Which of several sessions a whole ClientHello resumes, and the connection that goes on from it."""
+def resumed(sessions: Iterable[SessionTLS], hello: bytes, port: int) -> tuple[SessionTLS, SSL.Connection] | None:
+    """Which of several sessions a whole ClientHello that came to a port resumes, and the connection that goes on from it."""
     for session in sessions:
         connection = session.resume(hello)
         if connection is not None:
-            session._has_resumed()
+            session._has_resumed(port)
             return session, connection
     return None

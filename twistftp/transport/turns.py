@@ -1,7 +1,8 @@
 """
 Shares a turn of the reactor among the connections that have much to do, so that a client's command never waits for all of them.
 
-Not here: how much one connection sends at a time (``sending``), how it is told that its socket takes octets (``directio``), handshakes (``secure``).
+Not here: how much one connection sends at a time (``sending``), how it is told that its socket takes octets (``directio``), handshakes (``secure``),
+commands that many lines at once ask for (``session.outlet``).
 
 To encrypt and send 256 KiB takes a third of a millisecond, to shake hands for TLS nearly one. When twenty sockets are ready, the reactor would do
 that twenty times before it looks whether anybody has said something; two hundred downloads would make every command wait for 60 ms.
@@ -43,6 +44,7 @@ class Turns:
     def __init__(self, reactor: Any, seconds: Callable[[], float] = perf_counter) -> None:
         self._reactor, self._seconds = reactor, seconds
         self._waiting: deque[Working] = deque()
+        self._has_call = False
         self._until = 0.0
 
     def may_go(self, working: Working) -> bool:
@@ -54,20 +56,31 @@ class Turns:
             if now >= self._until + SPAN:  # the reactor has done something else meanwhile
                 self._until = now + SPAN
                 return True
-            self._reactor.callLater(0, self._run)
-        self._waiting.append(working)
+        self.wait(working)
         return False
+
+    def wait(self, working: Working) -> None:
+        """Have its ``go`` called in one of the next turns, behind those that wait already."""
+        self._waiting.append(working)
+        self._call()
+
+    def _call(self) -> None:
+        if not self._has_call:
+            self._has_call = True
+            self._reactor.callLater(0, self._run)
 
     def _run(self) -> None:
         """A turn begins with those that wait."""
-        waiting, seconds = self._waiting, self._seconds
+        waiting, seconds, self._has_call = self._waiting, self._seconds, False
         self._until = until = seconds() + SPAN
         try:
-            while waiting and seconds() < until:
+            for _ in range(len(waiting)):  # not those that come back meanwhile: the sockets are to be looked at first
+                if seconds() >= until:
+                    break
                 waiting.popleft().go()
         finally:  # a fault of one is no fault of the others
             if waiting:
-                self._reactor.callLater(0, self._run)
+                self._call()
 
 
 _TURNS: WeakKeyDictionary[Any, Turns] = WeakKeyDictionary()  # by reactor: it is the reactor's time that is shared

@@ -22,6 +22,7 @@ __all__ = [
     "PATHNAME",
     "Argument",
     "ArgumentError",
+    "behind_first_word",
     "text",
     "word",
 ]
@@ -38,13 +39,21 @@ class Argument:
     """
     One kind of argument: ``syntax`` is shown behind the verb, ``parse`` reads the octets behind the one space.
 
-    ``is_secret`` keeps it out of every log; ``is_path`` marks a name for the log and for request filters.
+    ``is_secret`` keeps it out of every log; ``is_path`` marks a name for the log and for request filters. ``name_in`` finds that
+    among the octets, well-formed or not, for texts about it.
     """
 
     syntax: str
     parse: Callable[[bytes], Any]
     is_secret: bool = False
     is_path: bool = False
+    name_in: Callable[[bytes], bytes] = bytes
+
+
+def behind_first_word(octets: bytes) -> bytes:
+    """The name in an argument that has something before it, such as a time (``name_in``)."""
+    first, _, name = octets.partition(b" ")
+    return name or first
 
 
 def _nothing(octets: bytes) -> None:

@@ -59,6 +59,8 @@ class Command:
     while_busy: bool = False
     is_transfer: bool = False
     writes: bool = False
+    prefix: str = ""
+    """What stands before the verb: ``"SITE "`` for those behind SITE."""
     is_offered: bool | Callable[[Any], bool] = True  # False: known, but always refused; HELP leaves it out. A function of the session may say
 
     def offered(self, session: Any) -> bool:
@@ -68,7 +70,7 @@ class Command:
     @property
     def syntax(self) -> str:
         """The verb with its argument, as HELP and 501 show it."""
-        return f"{self.verb} {self.argument.syntax}".rstrip()
+        return f"{self.prefix}{self.verb} {self.argument.syntax}".rstrip()
 
 
 @frozen
@@ -77,6 +79,7 @@ class CommandGroup:
 
     title: str
     commands: list[Command] = field(factory=list)
+    prefix: str = ""
 
     def command(
         self, verb: str, argument: Argument, *, aliases: tuple[str, ...] = (), **declared: Any
@@ -84,7 +87,7 @@ class CommandGroup:
         """Declare a verb; see :class:`Command` for what can be said of it."""
 
         def declare(handler: Callable[..., Any]) -> Callable[..., Any]:
-            command = Command(verb, argument, handler, **declared)
+            command = Command(verb, argument, handler, prefix=self.prefix, **declared)
             self.commands.append(command)
             self.commands.extend(evolve(command, verb=alias, feat=None) for alias in aliases)
             return handler

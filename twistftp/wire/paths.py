@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-__all__ = ["Path", "decode_name", "encode_name", "glob_matcher", "is_glob", "join", "resolve", "strip_options"]
+__all__ = ["Path", "decode_name", "encode_name", "glob_matcher", "is_glob", "join", "names_directory", "resolve", "strip_options"]
 
 Path = tuple[str, ...]
 
@@ -37,6 +37,14 @@ def resolve(cwd: Path, text: str) -> Path:
         elif name not in ("", "."):
             names.append(name)
     return tuple(names)
+
+
+_AS_DIRECTORY = re.compile(r"(?:\A|/)\.{0,2}\Z")
+
+
+def names_directory(text: str) -> bool:
+    """Whether ``text`` can only be a directory's: with ``/``, ``.`` or ``..`` at its end (PROTOCOL P-PATH-1)."""
+    return text.endswith(("/", ".")) and _AS_DIRECTORY.search(text) is not None
 
 
 def join(path: Path) -> str:

@@ -18,6 +18,8 @@ from typing import Any, NoReturn
 
 from twisted.logger import globalLogPublisher
 
+from twistftp.steady import make_steady
+
 __all__ = ["begin_anew", "cover", "fork", "observe_with", "trouble"]
 
 _HELD_BACK = frozenset({signal.SIGTERM, signal.SIGINT} | ({signal.SIGHUP} if hasattr(signal, "SIGHUP") else set()))
@@ -78,6 +80,7 @@ def begin_anew(reactor: Any) -> None:
         poller.close()
     reactor.__dict__.clear()
     reactor.__init__()
+    make_steady(reactor)
 
 
 def cover(descriptor: int) -> None:

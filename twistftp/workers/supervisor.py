@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from attrs import evolve, frozen
-from twisted.internet.defer import Deferred, DeferredList, DeferredLock, succeed
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger, LogLevel
 
@@ -106,7 +106,6 @@ class Supervisor(Server):
         self._deadlines = Deadlines(reactor)
         self._board, self._kin = Board(settings.workers), Kin(settings.workers)
         self._staff = Staff(reactor, settings.workers, self._hire, self._gone)
-        self._order = DeferredLock()
         self._has_changed = False
         super().__init__(
             reactor,
@@ -234,14 +233,10 @@ class Supervisor(Server):
         return self._ask_all("close", number=door.number)
 
     async def _reload(self) -> None:
-        await self._order.acquire()
-        try:
-            self._has_changed = False
-            await super()._reload()
-            if not self._has_changed:
-                await self._ask_all("reopen")
-        finally:
-            self._order.release()
+        self._has_changed = False
+        await super()._reload()
+        if not self._has_changed:
+            await self._ask_all("reopen")
 
     def _made(self, new: ServerSettings) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         ports = new.firewall_support.data_channel_port_range

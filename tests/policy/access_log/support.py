@@ -1,5 +1,5 @@
 """
-Entries of access logs, with everything in them that a client might send.
+Lines of access logs, with everything in them that a client might send.
 
 Not here: what becomes of them.
 """
@@ -10,9 +10,9 @@ from typing import Any
 
 from hypothesis.strategies import binary, characters, one_of, text
 
-from twistftp.policy.access_log.entry import Entry, Outcome
+from twistftp.policy.access_log.entry import Outcome
 
-__all__ = ["ANYTHING", "entry"]
+__all__ = ["ANYTHING", "line"]
 
 ANYTHING = one_of(
     binary(max_size=40).map(lambda octets: octets.decode("utf-8", "surrogateescape")),
@@ -22,7 +22,7 @@ ANYTHING = one_of(
 """Text as it comes from a client: octets that are no UTF-8 in surrogate escapes."""
 
 
-def entry(
+def line(
     form: Any,
     now: float = 1710000000.0,
     user: str = "alice",
@@ -38,8 +38,9 @@ def entry(
     sent: int = 0,
     received: int = 0,
     seconds: float = 0.0,
-) -> Entry:
-    """An entry made of its parts."""
+) -> str:
+    """A line made of its parts."""
     before, behind = form.ends(client, client_port, server, server_port, host)
     event = form.event(method, argument, path, outcome)
-    return Entry(now, form.session(17, "x-17"), f"{before}{form.user(user)}{behind}", event, sent, received, seconds)
+    made: str = form.line(now, form.session(17, "x-17"), f"{before}{form.user(user)}{behind}", event, sent, received, seconds)
+    return made

@@ -7,19 +7,19 @@ from hypothesis import given
 from hypothesis.strategies import floats
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.policy.access_log.support import ANYTHING, entry
+from tests.policy.access_log.support import ANYTHING, line
 from twistftp.policy.access_log.entry import Outcome
 from twistftp.policy.access_log.json_lines import JSON
 
-FORM = JSON("my site")
+FORM = JSON("my site", lambda: 0.0)
 
 
-def made(offset: float = 0.0, **given: object) -> dict[str, Any]:
-    """The object of the one line that an entry makes."""
-    line = FORM.lines([entry(FORM, **given)], offset)  # type: ignore[arg-type]
-    if not line.endswith("\n") or len(line.splitlines()) != 1 or not line.isascii():
-        raise AssertionError(f"not one line of ASCII: {line!r}")
-    result: dict[str, Any] = json.loads(line)
+def made(form: JSON = FORM, **given: object) -> dict[str, Any]:
+    """The object of a line."""
+    text = line(form, **given)  # type: ignore[arg-type]
+    if not text.endswith("\n") or len(text.splitlines()) != 1 or not text.isascii():
+        raise AssertionError(f"not one line of ASCII: {text!r}")
+    result: dict[str, Any] = json.loads(text)
     return result
 
 
@@ -50,7 +50,8 @@ class LineTests(SynchronousTestCase):
             "seconds": 1.5,
         }
         outcome = Outcome(426, 1223, 20, "ABORTED")
-        found = made(0.25, now=1710000001.0, host="h", argument="my file", path="/my file", outcome=outcome, sent=5, received=7, seconds=1.5)
+        late = JSON("my site", lambda: 0.25)
+        found = made(late, now=1710000001.0, host="h", argument="my file", path="/my file", outcome=outcome, sent=5, received=7, seconds=1.5)
         self.assertEqual(expected, found)
 
     def test_pseudo_command(self) -> None:

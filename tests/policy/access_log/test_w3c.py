@@ -6,19 +6,19 @@ from hypothesis import example, given
 from hypothesis.strategies import binary, floats, integers
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.policy.access_log.support import ANYTHING, entry
+from tests.policy.access_log.support import ANYTHING, line
 from twistftp.policy.access_log.entry import Outcome
 from twistftp.policy.access_log.w3c import FIELDS, W3C, field, header
 
-FORM = W3C("my site", "host")
+FORM = W3C("my site", "host", lambda: 0.0)
 
 
 def fields(**given: object) -> dict[str, str]:
-    """The fields of the one line that an entry makes."""
-    line = FORM.lines([entry(FORM, **given)], 0.0)
-    if not line.endswith("\n") or len(line.splitlines()) != 1:
-        raise AssertionError(f"not one line: {line!r}")
-    return dict(zip(FIELDS, line[:-1].split(" "), strict=True))
+    """The fields of a line."""
+    text = line(FORM, **given)  # type: ignore[arg-type]
+    if not text.endswith("\n") or len(text.splitlines()) != 1:
+        raise AssertionError(f"not one line: {text!r}")
+    return dict(zip(FIELDS, text[:-1].split(" "), strict=True))
 
 
 class LineTests(SynchronousTestCase):
@@ -30,11 +30,11 @@ class LineTests(SynchronousTestCase):
             "2024-03-09 16:00:01 192.0.2.9 40000 alice my+site host ftp.example.org 192.0.2.1 21 RETR my+file.txt "
             "550 2 0 5 7 1234 x-17 /pub/my+file.txt NotFound"
         )
-        made = entry(
+        made = line(
             FORM, now=1710000001.9, user="alice", host="ftp.example.org", argument="my file.txt", path="/pub/my file.txt",
             outcome=Outcome(550, 2, 0, "NotFound"), sent=5, received=7, seconds=1.2345,
         )  # fmt: skip
-        self.assertEqual(expected + "\n", FORM.lines([made], 0.0))
+        self.assertEqual(expected + "\n", made)
 
     def test_nothing_known(self) -> None:
         """What is not known is ``-``."""
@@ -55,10 +55,27 @@ class LineTests(SynchronousTestCase):
 
     @given(floats(10, 2**33), floats(-1, 1))
     def test_times(self, now: float, offset: float) -> None:
-        """Lines of one call may be of any seconds, in any order."""
-        lines = FORM.lines([entry(FORM, now=at) for at in (now, now + 1.5, now)], offset).splitlines()
+        """Lines may be of any seconds, in any order."""
+        form = W3C("my site", "host", lambda: offset)
+        lines = [line(form, now=at) for at in (now, now + 1.5, now)]
         self.assertEqual(lines[0], lines[2])
         self.assertNotEqual(lines[0][:19], lines[1][:19])
+
+    def test_clocks(self) -> None:
+        """When a clock is set, the lines of the next second know."""
+        began = [1710000000.0]
+        form = W3C("my site", "host", lambda: began[0])
+        stamps = [line(form, now=at)[11:19] for at in (0.0, 0.9)]
+        began[0] += 3600.0
+        stamps += [line(form, now=at)[11:19] for at in (0.95, 1.0, 1.25)]
+        self.assertEqual(["16:00:00", "16:00:00", "16:00:00", "17:00:01", "17:00:01"], stamps)
+
+    def test_numbers(self) -> None:
+        """Octets and whole milliseconds, whichever of them are none; a clock that was set back has taken no time."""
+        names = ("sc-bytes", "cs-bytes", "time-taken")
+        for sent, received, seconds, milliseconds in ((0, 0, 0.00099, 0), (0, 0, 0.001, 1), (5, 0, 0.0, 0), (0, 7, -1.0, 0), (1, 2, 3.0, 3000)):
+            found = fields(sent=sent, received=received, seconds=seconds)
+            self.assertEqual([str(one) for one in (sent, received, milliseconds)], [found[name] for name in names])
 
     def test_header(self) -> None:
         """The lines before all others."""

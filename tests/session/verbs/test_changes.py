@@ -71,6 +71,17 @@ class ChangesTests(SynchronousTestCase):
         self.assertEqual([250, 250, 257], self.d.codes("DELE binary ", "RMD void ", "MKD new "))
         self.assertIn("new ", self.tree)
 
+    def test_directories_alone_end_with_a_slash(self) -> None:
+        """P-PATH-1: who means a directory loses no file by it, and gets no file of that name."""
+        self.tree["l"] = Link("pub")
+        lines = ("DELE file.txt/", "DELE l/", "RNFR file.txt/", "RMD file.txt/", "MFMT 20240105090700 file.txt/", "SITE CHMOD 600 file.txt/")
+        self.assertEqual([550] * 7, self.d.codes(*lines, "DELE x/"))
+        self.assertEqual(["550 file.txt/: Not a directory.", "550 l/: Is a directory."], self.d.say("DELE file.txt/", "DELE l/"))
+        self.assertEqual({"file.txt", "l"}, {"file.txt", "l"} & set(self.tree))
+        self.assertEqual([350, 553, 350, 250], self.d.codes("RNFR file.txt", "RNTO new/", "RNFR void", "RNTO new/"))
+        self.assertEqual({}, self.tree["new"])
+        self.assertEqual([257, 250], self.d.codes("MKD d/", "RMD d/"))
+
     def test_make_directory(self) -> None:
         """P-MKD-1, P-QUOT-1, P-TEXT-18: 257 with the whole path, its quotes doubled; "already exists" for one that is there."""
         self.assertEqual(['257 "/new" created.', '257 "/pub/a""b" created.'], self.d.say("MKD new", 'MKD pub/a"b'))
@@ -102,6 +113,8 @@ class ChangesTests(SynchronousTestCase):
             self.assertEqual([350, code, 503], self.d.codes("RNFR file.txt", f"RNTO {target}", "RNTO other"))
         self.assertEqual([350, 200, 250], self.d.codes("RNFR file.txt", "NOOP", "RNTO kept"), "NOOP keeps it")
         self.assertEqual([350, 257, 503], self.d.codes("RNFR kept", "PWD", "RNTO other"))
+        self.assertEqual([350, 501, 503], self.d.codes("RNFR kept", "RNTO", "RNTO other"))
+        self.assertEqual([350, 500, 503], self.d.codes("RNFR kept", "XYZZY", "RNTO other"))
 
     def test_replace_on_rename(self) -> None:
         """P-RNTO-1: a file may take a file's place where the setting says so, a directory's never."""
@@ -119,6 +132,14 @@ class ChangesTests(SynchronousTestCase):
         self.assertEqual([501], self.d.codes(b"MKD a\0b"))
         self.tree["old\x07"] = b""
         self.assertEqual([250], self.d.codes(b"DELE old\x07"))
+
+    def test_time_of_nothing(self) -> None:
+        """P-TEXT-16, P-TEXT-17: the path that is shown is the path, without the time before it."""
+        said = self.d.say("MFMT 20240105090700 no such", "MFMT 20240105090700 no  ")
+        self.assertEqual(["550 no such: No such file or directory.", "550 no  : No such file or directory."], said)
+        d = Dialogue(self)
+        d.login()
+        self.assertEqual(["550 file.txt: Permission denied.", "550 2024: Permission denied."], d.say("MFMT 20240105090700 file.txt", "MFMT 2024"))
 
     def test_modification_time(self) -> None:
         """P-MFMT-1: UTC, of directories too; the answer says what was set."""

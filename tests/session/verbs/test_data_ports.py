@@ -204,6 +204,7 @@ class PortTests(SynchronousTestCase):
     def test_switched_off(self) -> None:
         """P-PORT-1, P-FEAT-2, P-TEXT-3: without active mode 502 that names passive mode, and FEAT does not offer EPRT."""
         d = dialogue(self, firewall_support=SiteFirewallSupport(active_mode=False))
+        self.assertNotRegex(d.say("HELP")[0], "PORT|EPRT")  # P-HELP-1
         self.assertEqual(["502 Active mode is switched off here; use PASV or EPSV."] * 2, d.say("PORT 192,0,2,9,195,80", "EPRT |1|192.0.2.9|5000|"))
         self.assertNotIn("EPRT", d.say("FEAT")[0])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.dialogue import Dialogue
@@ -59,6 +59,7 @@ class LongHashTests(SynchronousTestCase):
         self.waiting: list[tuple[Deferred[Any], Any]] = []
         self.patch(digests, "in_thread", self.in_thread)
         self.patch(digests, "_BLOCK", 2)
+        self.patch(digests, "_lanes", DeferredSemaphore(1))
         self.d = Dialogue(self)
         self.d.login()
 
@@ -88,6 +89,18 @@ class LongHashTests(SynchronousTestCase):
         self.step()
         self.assertEqual([450, 226], [int(reply[:3]) for reply in self.d.hear()])
         self.assertEqual([], self.waiting)
+        self.assertEqual([], self.d.store.open)
+
+    def test_abort_in_the_queue(self) -> None:
+        """P-SEC-18, P-PIPE-3: and at once if its turn has not come."""
+        self.d.say("HASH file.txt")
+        other = self.d.another()
+        other.login()
+        other.say("HASH file.txt")
+        self.assertEqual([450, 226], other.codes("ABOR"))
+        while self.waiting:
+            self.step()
+        self.assertEqual([213], [int(reply[:3]) for reply in self.d.hear()])
         self.assertEqual([], self.d.store.open)
 
     def test_gone(self) -> None:

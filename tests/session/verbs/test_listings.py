@@ -9,7 +9,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.dialogue import Dialogue
 from tests.support.trees import Link
 from twistftp.policy.settings import DirectoryBrowse
+from twistftp.session.verbs import listings
 from twistftp.storage.failures import ReadFailed
+from twistftp.transport.turns import SPAN
+from twistftp.wire.paths import glob_matcher
 
 TREE = {
     "a.txt": b"12345",
@@ -138,6 +141,32 @@ class ListTests(ListingCase):
         self.assertLess(connection.octets, 4096)
         connection.finish()
         self.assertEqual(3000, connection.received.count(b"\r\n"))
+
+    def test_a_glob_that_matches_nothing(self) -> None:
+        """P-GLOB-1, P-SEC-9: others have their turn while a big directory is searched, before the first match and after; it can be given up."""
+        d = Dialogue(self, {f"f{number:05}": b"" for number in range(3000)})
+        d.login()
+        took = 0.0
+        d.deadlines.seconds = lambda: d.clock.seconds() + took
+
+        def matcher(pattern: str) -> Any:
+            def matches(name: str) -> bool:
+                nonlocal took
+                took += SPAN / 200
+                return glob_matcher(pattern)(name)
+
+            return matches
+
+        self.patch(listings, "glob_matcher", matcher)
+        for line, reply in (("LIST z*", 450), ("STAT z*", 450), ("STAT *0[12]999", 212)):
+            d.send(f"{line}\r\n".encode())
+            self.assertEqual([], d.heard())
+            self.assertEqual([reply], [int(text[:3]) for text in d.hear()])
+        self.assertEqual(b"f00999\r\nf02999\r\n", d.fetch("NLST f0[02]999")[1])
+        d.send(b"LIST z*\r\n")
+        d.leave()
+        d.turn()
+        self.assertEqual([], d.store.open)
 
     def test_error_on_the_way(self) -> None:
         """P-DX-7, P-DX-21: a directory that fails while it is sent: reset and 451, never 226."""

@@ -141,6 +141,15 @@ class RestTests(LoggedInCase):
             self.assertEqual(whole, self.d.fetch(line)[1])
             self.assertEqual(0, self.d.session.restart)
 
+    def test_bad_arguments(self) -> None:
+        """P-GEN-13, P-RANG-1: what would have used or replaced it clears it, too, if it cannot be read; else a mistake would cost octets later."""
+        for line in ("RETR", "STOR", "APPE a\0", "REST x", "REST", "RANG 1", "HASH"):
+            self.d.say("REST 5", line)
+            self.assertEqual(0, self.d.session.restart, line)
+        for line in ("TYPE X", "PORT x", "SIZE", "ALLO x", "PRET RETR file.txt"):
+            self.d.say("REST 5", line)
+            self.assertEqual(5, self.d.session.restart, line)
+
     def test_used_up_by_failure(self) -> None:
         """P-GEN-13: the next transfer uses it up, though it fails."""
         self.d.say("TYPE I", "REST 5")

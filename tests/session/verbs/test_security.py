@@ -670,7 +670,7 @@ class StatusTests(SynchronousTestCase):
             self.assertRegex(d.say("STAT")[0], f"Control connection: {version} [A-Z0-9_-]+; data connections: not encrypted")
             d.say("PROT P")
             self.assertIn("data connections: encrypted\n", d.say("STAT")[0])
-            d.session.tls._resumptions = 1
+            d.session.tls.habits.resumed(0)
             self.assertIn("data connections: encrypted, resuming this TLS session\n", d.say("STAT")[0])
 
 

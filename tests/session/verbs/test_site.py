@@ -46,6 +46,22 @@ class SiteTests(SynchronousTestCase):
             [501, 501, 501, 550], d.codes("SITE UTIME", "SITE UTIME 2024 a", "SITE UTIME 20241332000000 a", "SITE UTIME 20240105090700 x")
         )
 
+    def test_texts(self) -> None:
+        """P-TEXT-2, P-TEXT-16, P-TEXT-17: the usage is what one has to type, and the path that is shown is the path."""
+        d = Dialogue(self, writable=True)
+        d.login()
+        self.assertEqual(["501 Syntax: SITE CHMOD <octal mode> <path>."], d.say("SITE CHMOD 9 file.txt"))
+        self.assertEqual(["501 Syntax: SITE UTIME <YYYYMMDDhhmm[ss]> <path>."], d.say("SITE UTIME x"))
+        self.assertRegex(d.say("SITE HELP CHMOD")[0], "^214 Syntax: SITE CHMOD <octal mode> <path> - ")
+        missing = "550 no: No such file or directory."
+        long_form = "SITE UTIME no 20230101000000 202401050907 20230101000000 UTC"
+        self.assertEqual([missing] * 3, d.say("SITE CHMOD 644 no", "SITE UTIME 20240105090700 no", long_form))
+        reader = Dialogue(self)
+        reader.login()
+        denied = "550 file.txt: Permission denied."
+        self.assertEqual([denied] * 2, reader.say("SITE CHMOD 644 file.txt", "SITE utime 20240105090700 file.txt"))
+        self.assertEqual(["550 Permission denied.", "550 file.txt: Permission denied."], reader.say("SITE CHMOD", "SITE CHMOD file.txt"))
+
     def test_never_a_shell(self) -> None:
         """P-SEC-9: there is no SITE EXEC."""
         d = Dialogue(self)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.dialogue import Dialogue, FakeConnection
 from tests.support.trees import Link
 from twistftp.policy.diagnosis import Cause, Verdict
+from twistftp.policy.settings import Limits
 from twistftp.storage.failures import ReadFailed
 
 BINARY = bytes(range(256)) * 4
@@ -233,6 +235,15 @@ class EndTests(TransferCase):
         connection.stall()
         self.assertEqual(["426 Data connection timed out: no data for 300 s, 0 bytes moved."], self.d.hear())
         self.assert_clean()
+
+    def test_stall_time(self) -> None:
+        """P-DX-6: how long that is the site says, also if it shares its passive ports with others, and as it stands when the transfer begins."""
+        for seconds in (5, 900):
+            self.d.site.reconfigure(evolve(self.d.settings, limits=Limits(data_stall_timeout=seconds)))
+            connection = self.moving()
+            self.assertEqual(seconds, connection.stall_timeout)
+            connection.finish()
+            self.assertEqual(["226 Transfer complete (1024 bytes)."], self.d.hear())
 
     def test_disk_fails(self) -> None:
         """P-DX-7, P-DX-21, P-TEXT-32: the data connection is reset, so that nobody takes the file as whole; 451 with the system's word."""

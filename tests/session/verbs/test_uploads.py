@@ -55,6 +55,13 @@ class StoreTests(UploadCase):
             self.assertEqual([code], d.codes(line), line)
             self.assertTrue(lease.is_ended)
 
+    def test_directory_name(self) -> None:
+        """P-PATH-1, P-TEXT-24: what ends with a ``/`` is no file, whether it is there or not."""
+        d = self.dialogue()
+        said = "553 {}: Name not allowed: that is a directory's name."
+        self.assertEqual([said.format(name) for name in ("new/", "file.txt/")], d.say("STOR new/", "APPE file.txt/"))
+        self.assertNotIn("new", d.store.tree)
+
     def test_no_connection(self) -> None:
         """P-STOR-1, P-DC-2, P-DC-6: without a data connection the file is as it was."""
         d = self.dialogue()
@@ -240,7 +247,7 @@ class RangeTests(UploadCase):
     def test_retrieve(self) -> None:
         """P-RANG-1, P-RETR-2: those octets, as far as there are any; 150 says how many."""
         d = self.dialogue()
-        for first, last, expected in ((0, 2, b"one"), (4, 100, b"two\n"), (7, 7, b"\n"), (8, 9, b""), (100, 200, b"")):
+        for first, last, expected in ((0, 2, b"one"), (4, 100, b"two\n"), (7, 7, b"\n"), (8, 9, b""), (100, 200, b""), (4, 2**63 - 1, b"two\n")):
             self.assertEqual([350], d.codes(f"RANG {first} {last}"))
             replies, octets = d.fetch("RETR file.txt")
             self.assertEqual(expected, octets)
@@ -253,9 +260,15 @@ class RangeTests(UploadCase):
         d.say("RANG 4 6")
         self.assertEqual(226, int(d.put("STOR file.txt", b"T", b"WO")[-1][:3]))
         self.assertEqual(b"one\nTWO\n", d.store.tree["file.txt"])
+        d.say(f"RANG 7 {2**63 - 1}")
+        self.assertEqual(226, int(d.put("STOR file.txt", b"\n!")[-1][:3]))
+        self.assertEqual(b"one\nTWO\n!", d.store.tree["file.txt"])
+        d.say("RANG 8 8")
+        d.put("STOR file.txt", b"?")
+        self.assertEqual(b"one\nTWO\n?", d.store.tree["file.txt"])
         d.say("RANG 0 1")
         self.assertEqual(552, int(d.put("STOR file.txt", b"123")[-1][:3]))
-        self.assertEqual(b"one\nTWO\n", d.store.tree["file.txt"])
+        self.assertEqual(b"one\nTWO\n?", d.store.tree["file.txt"])
 
     def test_marker(self) -> None:
         """P-RANG-1, P-STATE-12: ``1 0`` clears, nonsense is 501 and clears; REST and RANG replace each other."""
@@ -264,7 +277,7 @@ class RangeTests(UploadCase):
             d.say("RANG 0 1")
             self.assertEqual([code], d.codes(line))
             self.assertEqual(8, len(d.fetch("RETR file.txt")[1]), line)
-        self.assertEqual([501] * 4, d.codes("RANG", "RANG 1", "RANG a b", "RANG -1 5"))
+        self.assertEqual([501] * 5, d.codes("RANG", "RANG 1", "RANG a b", "RANG -1 5", f"RANG 0 {2**63}"))
         d.say("REST 4", "RANG 0 0")
         self.assertEqual(b"o", d.fetch("RETR file.txt")[1])
         self.assertEqual([350, 200, 554], d.codes("RANG 0 1", "TYPE A", "RETR file.txt"))

@@ -8,10 +8,13 @@ Texts may hold anything a client can send, in surrogate escapes what is no UTF-8
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-__all__ = ["PSEUDO_COMMANDS", "Entry", "Format", "Outcome", "Transferred"]
+__all__ = ["PSEUDO_COMMANDS", "Epoch", "Format", "Outcome", "Transferred"]
+
+Epoch = Callable[[], float]
+"""Tells when the clock of the lines began, in seconds since 1970. Clocks are set, so nobody keeps the answer for longer than a second."""
 
 
 class Outcome(NamedTuple):
@@ -23,26 +26,10 @@ class Outcome(NamedTuple):
     cause: str
 
 
-class Entry(NamedTuple):
-    """
-    One line: its parts, and octets of the data connection. Who makes many gives plain tuples.
-
-    ``now`` is in seconds, on a clock of which the format is told how far it is behind 1970; ``seconds`` is how long it took.
-    """
-
-    now: float
-    session: str
-    place: str
-    event: Any
-    sent: int
-    received: int
-    seconds: float
-
-
 class Format(Protocol):
     """
     A format of lines about commands, for one site. There are lines by the thousand a second, so a line is put together from parts that
-    serve many: the session, both ends of the connection, and what was done.
+    serve many: the session, both ends of the connection, and what was done. What a part looks like is the format's own affair.
     """
 
     def session(self, number: int, identity: str) -> str:
@@ -52,7 +39,7 @@ class Format(Protocol):
         """Both ends of a connection and the virtual host that the client named: what stands before the user, and behind."""
 
     def user(self, name: str) -> str:
-        """A user. The three together are an entry's ``place``."""
+        """A user. The three together are a line's ``place``."""
 
     def event(self, method: str, argument: str, path: str, outcome: Outcome) -> Any:
         """
@@ -62,8 +49,12 @@ class Format(Protocol):
         :param argument: what the client wrote; ``path`` is what that means, from the user's root.
         """
 
-    def lines(self, entries: Iterable[tuple[Any, ...]], offset: float) -> str:
-        """Whole lines of entries, whose clock is ``offset`` seconds behind that which counts from 1970."""
+    def line(self, now: float, session: str, place: str, event: Any, sent: int, received: int, seconds: float) -> str:
+        """
+        A whole line, its end included: its parts, octets of the data connection, and how long it took.
+
+        :param now: seconds on the clock of whose :data:`Epoch` the format was told.
+        """
 
 
 PSEUDO_COMMANDS = {

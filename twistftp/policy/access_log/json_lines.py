@@ -7,12 +7,10 @@ Not here: what happened (``entry``), and the file. Times are UTC.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
 
-from twistftp.policy.access_log.entry import PSEUDO_COMMANDS, Outcome
+from twistftp.policy.access_log.entry import PSEUDO_COMMANDS, Epoch, Outcome
 
 __all__ = ["JSON"]
 
@@ -22,8 +20,8 @@ _encode = json.encoder.encode_basestring_ascii  # type: ignore[attr-defined]
 class JSON:
     """The format, for a site of this name; see :class:`entry.Format`."""
 
-    def __init__(self, site: str) -> None:
-        self._site = _text(site)
+    def __init__(self, site: str, epoch: Epoch) -> None:
+        self._site, self._epoch = _text(site), epoch
 
     def session(self, number: int, identity: str) -> str:
         """The keys of a session."""
@@ -44,13 +42,10 @@ class JSON:
         what = f'"event":"{event or "command"}","verb":{"null" if event else _text(method)},"argument":{_text(argument)},"path":{_text(path)}'
         return f'{what},"code":{outcome.code or "null"},"cause":{_text(outcome.cause)}'
 
-    def lines(self, entries: Iterable[tuple[Any, ...]], offset: float) -> str:
-        """An object each."""
-        lines = []
-        for now, session, place, event, sent, received, seconds in entries:
-            numbers = f'"octets_sent":{sent},"octets_received":{received},"seconds":{seconds:.6f}'
-            lines.append(f'{{"time":"{_time(now + offset)}",{event},{session},{place},{numbers}}}\n')
-        return "".join(lines)
+    def line(self, now: float, session: str, place: str, event: str, sent: int, received: int, seconds: float) -> str:
+        """An object."""
+        numbers = f'"octets_sent":{sent},"octets_received":{received},"seconds":{seconds:.6f}'
+        return f'{{"time":"{_time(now + self._epoch())}",{event},{session},{place},{numbers}}}\n'
 
 
 def _time(now: float) -> str:

@@ -7,12 +7,10 @@ Not here: what happened (``entry``), and the file. Times are UTC.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
 
-from twistftp.policy.access_log.entry import Outcome
+from twistftp.policy.access_log.entry import Epoch, Outcome
 
 __all__ = ["FIELDS", "W3C", "field", "header"]
 
@@ -35,10 +33,16 @@ def _stamp(second: int) -> str:
 
 
 class W3C:
-    """The format, for a site of this name on this computer; see :class:`entry.Format`."""
+    """
+    The format, for a site of this name on this computer; see :class:`entry.Format`.
 
-    def __init__(self, site: str, computer: str) -> None:
-        self._site = f"{field(site)} {field(computer)}"
+    The blanks between a line's parts belong to the parts, and most lines need no number to be written: each piece of a line costs.
+    """
+
+    def __init__(self, site: str, computer: str, epoch: Epoch) -> None:
+        self._epoch = epoch
+        self._since, self._until, self._stamp = 0.0, 0.0, ""  # the second of the latest line
+        self._behind = lru_cache(maxsize=512)(partial(_behind, f"{field(site)} {field(computer)}"))
 
     def session(self, number: int, identity: str) -> str:
         """``x-session``."""
@@ -46,27 +50,37 @@ class W3C:
 
     def ends(self, client: str, client_port: int, server: str, server_port: int, host: str) -> tuple[str, str]:
         """``c-ip`` and ``c-port``, and what follows the user up to ``s-port``."""
-        return f"{client or '-'} {client_port or '-'} ", f" {self._site} {field(host) if host else '-'} {server or '-'} {server_port or '-'}"
+        return f" {client or '-'} {client_port or '-'} ", self._behind(server, server_port, host)
 
     def user(self, name: str) -> str:
         """``cs-username``."""
         return field(name)
 
-    def event(self, method: str, argument: str, path: str, outcome: Outcome) -> tuple[str, str]:
-        """``cs-method`` to ``sc-substatus``, and ``x-fullpath`` with what follows."""
+    def event(self, method: str, argument: str, path: str, outcome: Outcome) -> tuple[str, str, str]:
+        """``cs-method`` to ``sc-substatus``, the same with the numbers of most lines, and ``x-fullpath`` with what follows."""
         code, win32, substatus, cause = outcome
-        return f"{method} {field(argument)} {code or '-'} {win32} {substatus}", f"{field(path)} {cause or '-'}"
+        first = f"{method} {field(argument)} {code or '-'} {win32} {substatus}"
+        return first, f"{first} 0 0 0 ", f" {field(path)} {cause or '-'}\n"
 
-    def lines(self, entries: Iterable[tuple[Any, ...]], offset: float) -> str:
-        """All fields of each."""
-        lines, stamp, until = [], "", 0.0
-        for now, session, place, (first, last), sent, received, seconds in entries:
-            if not until - 1 <= now < until:
-                second = int(now + offset)
-                stamp, until = _stamp(second), second + 1 - offset
-            milliseconds = int(seconds * 1000) if seconds >= 0.001 else 0  # most take less, and a call costs
-            lines.append(f"{stamp} {place} {first} {sent} {received} {milliseconds} {session} {last}\n")
-        return "".join(lines)
+    def line(self, now: float, session: str, place: str, event: tuple[str, str, str], sent: int, received: int, seconds: float) -> str:
+        """All fields."""
+        if not self._since <= now < self._until:
+            self._turn(now)
+        first, what, last = event
+        if seconds >= 0.001 or sent or received:
+            what = f"{first} {sent} {received} {int(seconds * 1000) if seconds >= 0.001 else 0} "
+        return f"{self._stamp}{place}{what}{session}{last}"
+
+    def _turn(self, now: float) -> None:
+        """Another second has begun."""
+        epoch = self._epoch()
+        second = int(now + epoch)
+        self._since, self._until, self._stamp = second - epoch, second + 1 - epoch, _stamp(second)
+
+
+def _behind(site: str, server: str, server_port: int, host: str) -> str:
+    """``s-sitename`` to ``s-port``."""
+    return f" {site} {field(host)} {server or '-'} {server_port or '-'} "
 
 
 @lru_cache(maxsize=512)

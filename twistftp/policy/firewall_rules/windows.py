@@ -60,7 +60,7 @@ def _data(service: Service, passive: str, mark: str, enable: str, disable: str) 
         return [*(mark + line for line in _WHY_DISABLED), passive, disable]
     enabled = [*(mark + line for line in _WHY_ENABLED), enable]
     if service.listening == _STANDARD:
-        return [*enabled, f"{mark}Without the filter, open the data ports instead:", mark + passive]
+        return [*enabled, f"{mark}For FTPS, which it cannot read, turn it off and open the data ports instead:", mark + passive, mark + disable]
     return [*enabled, *(mark + line for line in _OTHER_PORT), passive]
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from twistftp.policy.authorization import Permission
 from twistftp.session.lookup import find, new_path, on_existing
 from twistftp.session.session import Session
 from twistftp.session.transfer import settled
-from twistftp.storage.failures import ObjectExists, PermissionDenied
-from twistftp.wire.arguments import PATHNAME, Argument, ArgumentError
+from twistftp.storage.failures import IsADirectory, ObjectExists, PermissionDenied
+from twistftp.storage.refusals import denied
+from twistftp.wire.arguments import PATHNAME, Argument, ArgumentError, behind_first_word
 from twistftp.wire.commands import CommandGroup
-from twistftp.wire.paths import decode_name, join
+from twistftp.wire.paths import Path, decode_name, join, names_directory
 from twistftp.wire.replies import Reply, cleaned, exact, quoted
 from twistftp.wire.states import Keeps
 from twistftp.wire.timeval import parse_timeval, timeval
@@ -29,14 +31,20 @@ _NAME = Argument("<path>", decode_name, is_path=True)
 @changes.command("DELE", PATHNAME, writes=True, rfc="959 §4.1.3", help="remove a file")
 async def delete(session: Session, name: str) -> Reply:
     """A link is removed, not its target; a name is a name, and no pattern (PROTOCOL P-DELE-1)."""
-    await on_existing(session, name, session.store.remove_file)
+
+    def remove(path: Path) -> Any:
+        if names_directory(name):  # also a link to one, which would be removed itself
+            raise IsADirectory
+        return session.store.remove_file(path)
+
+    await on_existing(session, name, remove)
     return Reply.of(250, "Removed.")
 
 
 @changes.command("MKD", PATHNAME, aliases=("XMKD",), writes=True, rfc="959 §4.1.3", help="make a directory")
 async def make_directory(session: Session, name: str) -> Reply:
     """Many clients make directories that are there, and look for "already exists" (PROTOCOL P-MKD-1)."""
-    path = new_path(session, name)
+    path = new_path(session, name, is_directory=True)
     try:
         await settled(session.store.make_directory(path))
     except ObjectExists:
@@ -57,6 +65,9 @@ async def rename_from(session: Session, name: str) -> Reply:
     path, _ = await find(session, name, follows=False)
     if not path:
         raise PermissionDenied
+    writing = session.rights.decide(Permission.WRITE, path)
+    if not writing.is_allowed:  # the store would refuse RNTO for it; the client had better not look for a fault in the new name
+        raise denied(writing.denial)
     session.rename_from = path
     return Reply.of(350, "Send RNTO with the new name.")
 
@@ -67,8 +78,9 @@ async def rename_to(session: Session, name: str) -> Reply:
     path, session.rename_from = session.rename_from, None
     if path is None:
         return Reply.of(503, "Send RNFR first.")
-    replace = session.site.settings.file_handling.allow_replace_on_rename
-    await settled(session.store.move(path, new_path(session, name), replace=replace))
+    is_directory = names_directory(name) and (await settled(session.store.status(path))).is_directory
+    target = new_path(session, name, is_directory=is_directory)
+    await settled(session.store.move(path, target, replace=session.site.settings.file_handling.allow_replace_on_rename))
     return Reply.of(250, "Renamed.")
 
 
@@ -89,7 +101,7 @@ def _sets_times(session: Session) -> str | None:
 
 @changes.command(
     "MFMT",
-    Argument("<YYYYMMDDHHMMSS> <path>", _time_and_name, is_path=True),
+    Argument("<YYYYMMDDHHMMSS> <path>", _time_and_name, is_path=True, name_in=behind_first_word),
     writes=True,
     rfc="draft-somers-ftp-mfxx §3",
     feat=_sets_times,

@@ -95,11 +95,18 @@ async def _open_later(session: Session, leasing: Deferred[Any], announce: Callab
     return announce(session, lease.port)
 
 
-def _offers_active(name: str) -> Callable[[Session], str | None]:
-    return lambda session: name if session.site.settings.firewall_support.active_mode else None
+def _is_active(session: Session) -> bool:
+    return session.site.settings.firewall_support.active_mode  # type: ignore[no-any-return]
 
 
-@data_ports.command("PORT", word("<h1,h2,h3,h4,p1,p2>"), keeps=Keeps.RESTART, rfc="959 §4.1.2", help="name an address to connect to (IPv4)")
+@data_ports.command(
+    "PORT",
+    word("<h1,h2,h3,h4,p1,p2>"),
+    keeps=Keeps.RESTART,
+    rfc="959 §4.1.2",
+    help="name an address to connect to (IPv4)",
+    is_offered=_is_active,
+)
 def port(session: Session, value: str) -> Reply:
     """Connected to when the transfer begins (PROTOCOL P-DC-7)."""
     if session.epsv_all:
@@ -112,8 +119,9 @@ def port(session: Session, value: str) -> Reply:
     word("<d>1|2<d>address<d>port<d>"),
     keeps=Keeps.RESTART,
     rfc="2428 §2",
-    feat=_offers_active("EPRT"),
+    feat=lambda session: "EPRT" if _is_active(session) else None,
     help="name an address to connect to (IPv4, IPv6)",
+    is_offered=_is_active,
 )
 def extended_port(session: Session, value: str) -> Reply:
     """The address is compared by value, whatever its spelling."""
@@ -156,7 +164,6 @@ def _target(session: Session, verb: str, value: str, parse: Callable[[str], tupl
             number,
             session.interface if is_ipv6(session.interface) == is_ipv6(host) else "",  # a balancer may have come by the other family
             site.deadlines,
-            site.settings.limits.data_stall_timeout,
             source_port=site.settings.firewall_support.active_port,
             source=site.source,
             tls=session.tls,

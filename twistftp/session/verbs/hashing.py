@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import CancelledError
+
 from twistftp.policy.diagnosis import Cause
 from twistftp.session.lookup import readable
 from twistftp.session.session import Session
@@ -39,6 +41,7 @@ class _Reckoning:
     def abort(self, cause: Cause) -> None:
         """No further piece is begun."""
         self.is_aborted = True
+        self._digest.give_up()
 
 
 def _algorithms(session: Session) -> str:
@@ -65,6 +68,9 @@ async def hash_(session: Session, name: str) -> Reply:
             while not reckoning.is_aborted and digest.octets < digest.count:
                 if not await digest.go_on():
                     raise ShortFile
+        except CancelledError:
+            if not reckoning.is_aborted:
+                raise
         finally:
             session.transfer = None
         if reckoning.is_aborted:

@@ -52,7 +52,7 @@ def help_reply(session: Session, table: Mapping[str, Command], prefix: str, verb
         command = table.get(verb)
         if command is None:
             return Reply.of(501, f"Unknown command {prefix}{cleaned(verb, 16)}; HELP lists them all.")
-        return Reply.of(214, f"Syntax: {prefix}{command.syntax} - {command.help}")
+        return Reply.of(214, f"Syntax: {command.syntax} - {command.help}")
     offered = sorted(name for name, command in table.items() if command.offered(session))
     rows = [offered[i : i + _COLUMNS] for i in range(0, len(offered), _COLUMNS)]
     lines = ["".join(f"{prefix}{name:<6}" for name in row).rstrip() for row in rows]

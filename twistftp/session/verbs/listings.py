@@ -11,8 +11,10 @@ from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from zope.interface import implementer
 
+from twistftp.session.driver import drive
 from twistftp.session.lookup import find
 from twistftp.session.session import Session
 from twistftp.session.transfer import send_over_data, settled
@@ -20,6 +22,7 @@ from twistftp.storage.failures import NotFound
 from twistftp.storage.interfaces import IListing, ILongListing
 from twistftp.storage.refusals import Denied
 from twistftp.transport.interfaces import ISource
+from twistftp.transport.turns import SPAN
 from twistftp.wire.arguments import OPTIONAL_PATHNAME
 from twistftp.wire.commands import CommandGroup
 from twistftp.wire.entries import Entry
@@ -57,7 +60,7 @@ async def name_list(session: Session, text: str) -> Reply:
 @listings.command("MLSD", OPTIONAL_PATHNAME, is_transfer=True, rfc="3659 §7", help="list a directory for programs to read")
 async def machine_list(session: Session, text: str) -> Reply:
     """No options and no globs: ``-a`` is a name (PROTOCOL P-MLSD-1)."""
-    path, entry = await find(session, text)
+    path, entry = await find(session, text.rstrip("/") or text)
     if not entry.is_directory:
         return Reply.of(501, f"{cleaned(text)}: {_NOT_A_DIRECTORY}.")
     listing = await settled(session.store.listing(path))
@@ -99,7 +102,7 @@ async def _select(session: Session, text: str) -> tuple[str, str, Any]:
         if not is_glob(name):
             raise
         within = resolve(session.cwd, directory or ("/" if text.startswith("/") else ""))
-        matching = await _matching(await settled(session.store.listing(within)), name)
+        matching = await _matching(session, await settled(session.store.listing(within)), name)
         return text, text[: len(text) - len(name)], matching
     if path != resolve(session.cwd, text):
         text = text.rstrip(" ")  # a blank at the end was forgiven: no name is made with it
@@ -109,20 +112,20 @@ async def _select(session: Session, text: str) -> tuple[str, str, Any]:
     return join(path), f"{prefix}/" if prefix or text.startswith("/") else "", _Fixed([entry], is_single=True)
 
 
-async def _matching(listing: Any, pattern: str) -> Any:
+async def _matching(session: Session, listing: Any, pattern: str) -> Any:
     """
     The entries whose names match: themselves, not what directories among them hold (PROTOCOL P-GLOB-2). ``None``: there are none.
 
     Read up to the first that does; the rest follows a batch at a time.
     """
-    matches = glob_matcher(pattern)
+    matching = _Matching(session.site, listing, glob_matcher(pattern))
     try:
-        while batch := await settled(listing.next_batch()):
-            if found := [entry for entry in batch if matches(entry.name)]:
-                return _Matching(found, listing, matches)
+        matching.found = await matching.search()
     except BaseException:
         listing.close()
         raise
+    if matching.found:
+        return matching
     listing.close()
     return None
 
@@ -131,25 +134,28 @@ async def _matching(listing: Any, pattern: str) -> Any:
 class _Matching:
     """What a glob matches: ``found``, then what else ``listing`` has."""
 
-    def __init__(self, found: list[Entry], listing: Any, matches: Callable[[str], bool]) -> None:
-        self._found = found
+    def __init__(self, site: Any, listing: Any, matches: Callable[[str], bool]) -> None:
+        self.found: list[Entry] = []
+        self._site = site
         self._listing = listing
         self._matches = matches
 
     def next_batch(self) -> Any:
         """The next of them."""
-        found, self._found = self._found, []
-        while not found:
-            batch = self._listing.next_batch()
-            if isinstance(batch, Deferred):
-                return batch.addCallback(lambda entries: self._matching(entries) or (self.next_batch() if entries else []))
-            if not batch:
-                return []
-            found = self._matching(batch)
-        return found
+        found, self.found = self.found, []
+        return found or drive(self.search())
 
-    def _matching(self, batch: list[Entry]) -> list[Entry]:
-        return [entry for entry in batch if self._matches(entry.name)]
+    async def search(self) -> list[Entry]:
+        """The next of those in ``listing``. There may be a million names of which none matches, so the other clients have their turn meanwhile."""
+        seconds = self._site.deadlines.seconds
+        until = seconds() + SPAN
+        while batch := await settled(self._listing.next_batch()):
+            if found := [entry for entry in batch if self._matches(entry.name)]:
+                return found
+            if seconds() >= until:
+                await deferLater(self._site.reactor, 0)
+                until = seconds() + SPAN
+        return []
 
     def close(self) -> None:
         """Let go of the directory."""

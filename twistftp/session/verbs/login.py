@@ -53,7 +53,17 @@ _Avatar = tuple[Any, Any, Callable[[], Any]]  # what portal.login gives: interfa
 
 @login.command("USER", text("<name>"), needs=Needs.NOTHING, rfc="959 §4.1.1", help="name the user who logs in")
 def user(session: Session, name: str) -> Reply | Coroutine[Any, Any, Reply]:
-    """The same answer for every name, known or not (RFC 2577 §7, PROTOCOL P-SEC-4); an earlier login ends."""
+    """
+    The same answer for every name, known or not (RFC 2577 §7, PROTOCOL P-SEC-4); an earlier login ends.
+
+    ``HOST|USER`` names the virtual host, too, as with IIS: for clients that know neither HOST nor the server name of TLS.
+    """
+    host, _, rest = name.partition("|")
+    if rest and session.site.hosts.has(host):
+        session.log_out()
+        if (refused := _move(session, host)) is not None:
+            return refused if refused.closes else Reply.of(530, refused.text)
+        name, session.host = rest, host
     if session.site.settings.tls.is_login_refused(is_secure=session.is_secure):
         return TLS_FIRST  # never 331: the password must not be asked for in clear text
     if session.login is Login.DONE:
@@ -244,14 +254,8 @@ def host(session: Session, name: str) -> Reply:
     except ValueError:
         if not _is_host_name(name):
             return Reply.of(501, "Syntax: HOST <name> (a host name without a port, or an address).")
-        site = session.site.hosts.find(name)
-        if site is None:
-            return Reply.of(504, "This host is not served here.")
-        asked = session.tls.server_name if session.tls is not None else ""
-        if asked and not _is_same(name, asked):
-            return Reply.of(504, "The TLS of this connection was begun for another host (SNI).")
-        if site is not session.site and (refused := site.receive(session.control)) is not None:
-            return refused  # type: ignore[no-any-return]
+        if (refused := _move(session, name)) is not None:
+            return refused
     else:
         if literal != name and ":" not in address:  # without brackets IPv6 is accepted too: lftp sends it so
             return Reply.of(501, "Syntax: HOST [<IPv6 address>] or HOST <IPv4 address>.")
@@ -260,6 +264,19 @@ def host(session: Session, name: str) -> Reply:
     session.log_out()
     session.host = name
     return Reply.of(220, "Host accepted.")
+
+
+def _move(session: Session, host: str) -> Reply | None:
+    """Go to the site of a host, if it is another one; why not, if it cannot be."""
+    site = session.site.hosts.find(host)
+    if site is None:
+        return Reply.of(504, "This host is not served here.")
+    asked = session.tls.server_name if session.tls is not None else ""
+    if asked and not _is_same(host, asked):
+        return Reply.of(504, "The TLS of this connection was begun for another host (SNI).")
+    if site is not session.site and (refused := site.receive(session.control)) is not None:
+        return refused  # type: ignore[no-any-return]
+    return None
 
 
 def _is_same(name: str, other: str) -> bool:

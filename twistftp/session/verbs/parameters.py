@@ -101,10 +101,10 @@ def restart(session: Session, offset: int) -> Reply:
 
 
 def _range(octets: bytes) -> tuple[int, int]:
-    match = re.fullmatch(rb"(\d{1,18}) +(\d{1,18})", octets.strip(b" \t"))
+    match = re.fullmatch(rb"(\d+) +(\d+)", octets.strip(b" \t"))
     if match is None:
         raise ArgumentError
-    return int(match[1]), int(match[2])
+    return NUMBER.parse(match[1]), NUMBER.parse(match[2])
 
 
 @parameters.command(

@@ -15,7 +15,7 @@ from twistftp.session.lookup import on_existing
 from twistftp.session.session import Session
 from twistftp.session.verbs.changes import set_time
 from twistftp.session.verbs.information import help_reply
-from twistftp.wire.arguments import NOTHING, PATHNAME, Argument, ArgumentError, word
+from twistftp.wire.arguments import NOTHING, PATHNAME, Argument, ArgumentError, behind_first_word, word
 from twistftp.wire.commands import CommandGroup, CommandTable, split_line
 from twistftp.wire.paths import decode_name
 from twistftp.wire.replies import Reply, cleaned
@@ -26,7 +26,7 @@ __all__ = ["SITE_VERBS", "site"]
 _ALL_BITS = 0o777
 
 site = CommandGroup("Site")
-_site_verbs = CommandGroup("SITE")
+_site_verbs = CommandGroup("SITE", prefix="SITE ")
 
 
 @_site_verbs.command("HELP", word("[<verb>]", optional=True), rfc="959 §4.1.3", help="list the verbs behind SITE, or explain one")
@@ -58,7 +58,7 @@ def _changes_modes(session: Session) -> str | None:
 
 @_site_verbs.command(
     "CHMOD",
-    Argument("<octal mode> <path>", _mode_and_name, is_path=True),
+    Argument("<octal mode> <path>", _mode_and_name, is_path=True, name_in=behind_first_word),
     writes=True,
     rfc="(none)",
     feat=_changes_modes,
@@ -75,6 +75,11 @@ async def site_chmod(session: Session, value: tuple[int, str]) -> Reply:
 
 _LONG_FORM = re.compile(rb"(.+) (\d{12}(?:\d\d)?) (\d{12}(?:\d\d)?) (\d{12}(?:\d\d)?) UTC", re.DOTALL)
 _SHORT_FORM = re.compile(rb"(\d{12}(?:\d\d)?) (.+)", re.DOTALL)
+
+
+def _utime_name(octets: bytes) -> bytes:
+    match = _LONG_FORM.fullmatch(octets)
+    return match[1] if match else behind_first_word(octets)
 
 
 def _utime(octets: bytes) -> tuple[float, str]:
@@ -94,7 +99,7 @@ def _utime(octets: bytes) -> tuple[float, str]:
 
 @_site_verbs.command(
     "UTIME",
-    Argument("<YYYYMMDDhhmm[ss]> <path>", _utime, is_path=True),
+    Argument("<YYYYMMDDhhmm[ss]> <path>", _utime, is_path=True, name_in=_utime_name),
     writes=True,
     rfc="(none)",
     feat=lambda session: "SITE UTIME" if session.store is None or (session.store.writable and session.store.changes_times) else None,
@@ -116,7 +121,13 @@ def _words(octets: bytes) -> tuple[str, bytes]:
     return verb or decode_name(octets.strip(b" ").split(b" ", 1)[0]), argument
 
 
-@site.command("SITE", Argument("<verb> [<argument>]", _words), rfc="959 §4.1.3", help="verbs of this server: see SITE HELP")
+def _name(octets: bytes) -> bytes:
+    verb, argument = split_line(octets)
+    command = SITE_VERBS.get(verb)
+    return octets if command is None else command.argument.name_in(argument)
+
+
+@site.command("SITE", Argument("<verb> [<argument>]", _words, name_in=_name), rfc="959 §4.1.3", help="verbs of this server: see SITE HELP")
 def site_(session: Session, words: tuple[str, bytes]) -> Reply | Coroutine[Any, Any, Reply]:
     """Its verbs go through the same checks as all others."""
     verb, argument = words
