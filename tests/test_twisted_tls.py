@@ -16,6 +16,7 @@ from tests.support.clients import ClientsCase
 from tests.support.tls import authority, client_context, write_files
 from tests.support.twistd import PATIENCE, Twistd, environment
 from twistftp.accounts.hashing import hash_password
+from twistftp.twisted_tls import is_wanted_by
 
 NOBODY = 65534
 # Runs the "twistd" behind it; at its end, each module that it has imported is a line.
@@ -64,6 +65,16 @@ class LeavingOutTests(SynchronousTestCase):
         """An error in between leaves nothing behind."""
         told = self.say("try:", "    with left_out(): 1 / 0", "except ZeroDivisionError: import OpenSSL.SSL", "print('OpenSSL.SSL' in sys.modules)")
         self.assertEqual("True\n", told)
+
+
+class EndpointTests(SynchronousTestCase):
+    """Which endpoints may want it."""
+
+    def test_is_wanted_by(self) -> None:
+        """Those in clear do not, behind PROXY headers neither; all others may, and what plugins know."""
+        in_clear = "tcp:2121", "tcp6:2121:interface=::1", "unix:/run/ftp.sock", "systemd:domain=INET:index=0", "haproxy:tcp:2121"
+        self.assertEqual([False] * 5, [is_wanted_by(text) for text in in_clear])
+        self.assertEqual([True] * 3, [is_wanted_by(text) for text in ("ssl:990", "haproxy:tls:990", "onion:21")])
 
 
 class StartedCase(ClientsCase):
@@ -123,6 +134,14 @@ class ImportedTests(StartedCase):
             found = self.imported(server)
         self.assertEqual(OPENSSL | USERS, found & (TWISTED_TLS | OPENSSL | USERS | OTHERS))
 
+    def test_balancers(self) -> None:
+        """Load balancers bring Twisted's endpoints along, but not their TLS."""
+        with self.serve("--proxy-from", "192.0.2.1/32") as server, self.client(server.port()) as client:
+            self.use(client)
+            found = self.imported(server)
+        self.assertIn("twisted.internet.endpoints", found)
+        self.assertEqual(set(), found & (TWISTED_TLS | OPENSSL | USERS))
+
     def test_twistd_help(self) -> None:
         """``twistd --help`` tells of the command and imports nothing of it."""
         with Twistd("--help", directory=self.here, by=(sys.executable, "-c", TELLING)) as asked:
@@ -158,12 +177,17 @@ class LaterTests(StartedCase):
     def test_endpoint_with_tls_later(self) -> None:
         """A server that was started without cannot listen on such an endpoint later; it says so in one line and stays where it is."""
         certificate, key = write_files(self.here, authority().issue_cert("localhost"))
-        self.write()
+        listen = f'listen = ["ssl:0:privateKey={key}:certKey={certificate}"]'
+        self.refuse(listen)
+        self.refuse(listen, "[site.firewall_support]", 'proxy_from = ["192.0.2.1"]')  # this one has imported endpoints
+
+    def refuse(self, listen: str, *tables: str) -> None:
+        self.write(*tables)
         with self.serve("--config", "ftp.toml") as server:
             port = server.port()
-            self.write(f'listen = ["ssl:0:privateKey={key}:certKey={certificate}"]')
+            self.write(listen, *tables)
             self.reload(server, port)
-            server.wait_for("SIGHUP: .* cannot listen on ssl:.*: needs Twisted's own TLS, which .* without; restart it; it stays on")
+            server.wait_for(r"SIGHUP: .*ftp.toml: .* listen = .*ssl:.*: may want Twisted's own TLS, .*; restart it; the old settings stay")
             with self.client(port) as client:
                 self.use(client)
             self.imported(server)

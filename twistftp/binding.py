@@ -19,7 +19,6 @@ from twisted.python.failure import Failure
 from twistftp.dynamic import system_range
 from twistftp.policy.channels import PortRange
 from twistftp.policy.settings import SiteSettings
-from twistftp.twisted_tls import is_left_out
 from twistftp.wire.addresses import is_loopback
 
 __all__ = ["CannotBind", "CannotStart", "close_ports", "has_same_binding", "open_ports", "port_numbers", "range_text", "where"]
@@ -153,7 +152,5 @@ def _place(port: int, address: str, everywhere: str = "all addresses") -> str:
 
 def _reason(error: BaseException | None) -> str:
     cause = error.socketError if isinstance(error, CannotListenError) else error
-    if isinstance(cause, AssertionError) and is_left_out():  # so Twisted's listenSSL
-        return "needs Twisted's own TLS, which this server was started without; restart it"
     known = _REASONS.get(getattr(cause, "errno", 0))
     return known or " ".join((getattr(cause, "strerror", None) or str(cause) or type(cause).__name__).split())

@@ -23,6 +23,7 @@ from twistftp.policy.rules import BadSetting
 from twistftp.policy.settings import Authentication, ServerSettings, SiteSettings, TLSSettings, describe_change
 from twistftp.roots import Place, directory_trouble, expand, file_trouble, root_trouble, served_trouble
 from twistftp.structuring import Refused, Where, advice, first_fault, structure
+from twistftp.twisted_tls import is_left_out, is_wanted_by
 
 __all__ = ["OPTIONS", "ConfigurationError", "describe_change", "load", "read"]
 
@@ -63,6 +64,9 @@ OPTIONS: Mapping[tuple[str | int, ...], str] = {
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 """A key that TOML wants no quotes around."""
+
+
+_WITHOUT_TLS = "may want Twisted's own TLS, which this server was started without; restart it"
 
 
 class ConfigurationError(Exception):
@@ -320,14 +324,17 @@ def _endpoint_trouble(text: str) -> str:
     """Why ``text`` is not a server endpoint, ``""`` if it is. Nothing is opened."""
     from twisted.internet.endpoints import serverFromString
 
+    lacks_tls = is_left_out() and is_wanted_by(text)
     try:
         serverFromString(None, text)
     except AttributeError:
         return ""  # an endpoint plugin that wants its reactor at once: the start will tell
     except Exception as error:
+        if lacks_tls and isinstance(error, (NameError, ImportError)):  # so endpoints that were imported without
+            return _WITHOUT_TLS
         reason = " ".join(str(error).split()) or type(error).__name__
         return f"is no usable Twisted endpoint, such as tcp:2121, tcp6:2121, unix:/run/ftp.sock or haproxy:tcp:2121 ({reason})"
-    return ""
+    return _WITHOUT_TLS if lacks_tls else ""
 
 
 def _shown(value: object) -> str:

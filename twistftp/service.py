@@ -42,6 +42,13 @@ def _may_want_twisted_tls(options: Options) -> bool:
     return getattr(options, "parent", None) is None or any(site.authentication.strcred for site in options.settings.sites)
 
 
+def _import_endpoints(options: Options) -> None:
+    """They come with what reads the headers of load balancers; once they have been imported without TLS, they stay so."""
+    above = getattr(options, "parent", None) or {}
+    if above.get("chroot") or any(site.firewall_support.proxies for site in options.settings.sites):
+        from twisted.internet import endpoints  # noqa: F401
+
+
 def _import_for_chroot(options: Options) -> None:
     """What is imported only when it is wanted, and by SIGHUP might be wanted when it could not be found any more."""
     from twistftp import accesslog  # noqa: F401
@@ -70,6 +77,8 @@ def makeService(options: Options) -> Server:
 
             epoll.install()
         from twisted.internet import reactor
+
+        _import_endpoints(options)
 
     from twistftp.accounts import realm  # noqa: F401 (build_portal wants it; behind a chroot it could not be found any more)
     from twistftp.accounts.checkers import build_portal, make_checkers

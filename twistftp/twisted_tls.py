@@ -13,9 +13,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["is_left_out", "left_out"]
+__all__ = ["is_left_out", "is_wanted_by", "left_out"]
 
 _OPTIONAL = "OpenSSL"
+_IN_CLEAR = frozenset({"tcp", "tcp6", "unix", "systemd", "stdio"})
 
 
 @contextmanager
@@ -35,6 +36,10 @@ def left_out() -> Iterator[None]:
 
 def is_left_out() -> bool:
     """Whether the reactor has been imported without it."""
-    from twisted.internet import tcp
+    tcp = sys.modules.get("twisted.internet.tcp")
+    return tcp is not None and not hasattr(tcp.Connection, "startTLS")
 
-    return not hasattr(tcp.Connection, "startTLS")
+
+def is_wanted_by(endpoint: str) -> bool:
+    """Whether a server endpoint's string may want it; of those of plugins nobody knows."""
+    return endpoint.removeprefix("haproxy:").partition(":")[0] not in _IN_CLEAR
