@@ -8,7 +8,7 @@ Not here: how a server is started and ended (``servers``), counted (``accounting
 
 The generator shares the machine with the server, so on few processors the rate says how fast both are together. What the server alone could do
 follows from CPU: it is as fast as its busiest process, which has a whole processor then. So for each run we count the CPU of every process and
-give the rate at which the busiest one would be busy all the time, "possible"; how evenly the kernel gives connections to workers is in it. Where
+give the rate at which the busiest one would be busy all the time, "possible"; how evenly connections are spread over the workers is in it. Where
 there are processors enough for both (``--pin``), the rate that was measured should come near.
 """
 

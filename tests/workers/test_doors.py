@@ -54,6 +54,15 @@ class Named(Factory):
         self.ended += 1
 
 
+class Open:
+    """A gate through which everybody comes, as long as it is open."""
+
+    is_open = True
+
+    def admits(self, port: Any) -> bool:
+        return self.is_open
+
+
 class DoorsCase(TestCase):
     """A supervisor's doors, and two workers' halls."""
 
@@ -64,7 +73,8 @@ class DoorsCase(TestCase):
         self.may_close: Deferred[None] = Deferred()
         self.doors = Doors(reactor, 50, self._close)
         self.opened: list[Any] = []
-        self.halls = [Hall(reactor), Hall(reactor)]
+        self.gates = [Open(), Open()]
+        self.halls = [Hall(reactor, gate) for gate in self.gates]
         self.sites = [Named("one"), Named("two")]
         directory = tempfile.TemporaryDirectory(prefix="twistftp-")
         self.addCleanup(directory.cleanup)
@@ -133,6 +143,41 @@ class SharingTests(DoorsCase):
             self.hand(door, 1)
             self.assertEqual([b"two 127.0.0.1\r\n"], await until(lambda: _heard(client), "an answer"))
 
+    async def test_several_a_turn(self) -> None:
+        """Where many wait, one more is taken in each turn after a while; where there are no more, one is enough again."""
+        door = self.door(self.doors.listen(0, self.sites[0], "127.0.0.1"))
+        (port,) = self.hand(door, 0)
+        port.stopReading()
+
+        def taken() -> int:
+            before = port.sessionno
+            port.doRead()
+            return int(port.sessionno - before)
+
+        for _ in range(2):
+            clients = [socket.create_connection(("127.0.0.1", door.getHost().port)) for _ in range(26)]
+            self.assertEqual([1] * 4 + [2] * 4 + [3] * 4 + [2, 0], [taken() for _ in range(14)])
+            for client in clients:
+                client.close()
+
+    async def test_gate(self) -> None:
+        """A worker whose gate lets nobody in leaves all to the other; what it has let wait it takes when it may."""
+        door = self.door(self.doors.listen(0, self.sites[0], "127.0.0.1"))
+        port = door.getHost().port
+        for hall in (0, 1):
+            self.hand(door, hall)
+        self.gates[0].is_open = False
+        for _ in range(5):
+            self.assertEqual("two 127.0.0.1\r\n", await self.ask("127.0.0.1", port))
+        self.halls[1].close(door.number)
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.setblocking(False)
+            for _ in range(20):
+                await deferLater(reactor, 0)
+            self.assertIsNone(_heard(client))
+            self.gates[0].is_open = True
+            self.assertEqual([b"one 127.0.0.1\r\n"], await until(lambda: _heard(client), "an answer"))
+
     async def test_one_leaves(self) -> None:
         """A worker that closes its port, or lets it rest, ends it for nobody else; who rests can go on."""
         door = self.door(self.doors.listen(0, self.sites[0], "127.0.0.1"))
@@ -150,7 +195,7 @@ class SharingTests(DoorsCase):
         self.assertEqual([(1, 0), (1, 1)], [(site.begun, site.ended) for site in self.sites])
 
     async def test_one_at_a_time(self) -> None:
-        """A port takes one connection a turn of the reactor, however many wait: the others may be another worker's."""
+        """At first a port takes one connection a turn of the reactor, however many wait: the others may be another worker's."""
         door = self.door(self.doors.listen(0, self.sites[0], "127.0.0.1"))
         clients = [socket.create_connection(("127.0.0.1", door.getHost().port)) for _ in range(6)]
         for client in clients:

@@ -3,13 +3,14 @@ Listening sockets that several processes share: held open by one that never take
 
 Not here: which processes these are and how they come by the sockets (``twistftp.workers``).
 
-Closing such a socket must not shut it down, which would end it for all, and a process takes one connection a turn: a burst is spread over them.
+Closing such a socket must not shut it down, which would end it for all, and before each connection a process asks a :class:`Gate` whether it is
+its own to take.
 """
 
 from __future__ import annotations
 
 import socket
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet import defer, tcp, unix
 from twisted.internet.interfaces import IListeningPort
@@ -18,7 +19,7 @@ from twisted.python.failure import Failure
 from twistftp.transport.directio import CLOSED
 from twistftp.transport.sockets import ControlPort
 
-__all__ = ["HeldPort", "HeldTCPPort", "HeldUNIXPort", "share"]
+__all__ = ["Gate", "HeldPort", "HeldTCPPort", "HeldUNIXPort", "share"]
 
 
 class _Held:
@@ -45,11 +46,27 @@ class HeldUNIXPort(_Held, unix.Port):
     """A Unix socket."""
 
 
+class Gate(Protocol):
+    """Whose connections are whose among the processes that share a port."""
+
+    def admits(self, port: Any) -> bool:
+        """Whether this process is to take a connection that waits; else the gate has stopped the port, and starts it again."""
+
+
+_LUCKY = 4
+"""Turns after which a port asks for one connection more."""
+_MOST = 16
+"""Connections that it asks for in one turn at most."""
+
+
 class _Shared:
     """Another process's listening socket: it is not bound here, and its name in the file system is not taken away."""
 
     accepts = 1
     _shouldShutdown = False
+    gate: Gate
+    sessionno: int
+    _luck = 0  # turns, one after the other, in which there were as many connections as were asked for
     socket: Any
     factory: Any
     connected: Any
@@ -73,6 +90,18 @@ class _Shared:
         self._realPortNumber = name[1] if skt.family != socket.AF_UNIX else None
         self.socket, self.fileno, self.connected = skt, skt.fileno, True
         self.startReading()  # type: ignore[attr-defined]
+
+    def doRead(self) -> None:
+        """Take the connections that wait, one by one, or leave them to others. Where they come singly, none is asked for in vain."""
+        for _ in range(min(1 + self._luck // _LUCKY, _MOST)):
+            if not self.connected or not self.gate.admits(self):
+                return
+            taken = self.sessionno
+            super().doRead()  # type: ignore[misc]
+            if self.sessionno == taken:
+                self._luck = 0
+                return
+        self._luck += 1
 
     def connectionLost(self, reason: Failure) -> None:
         """Close it here, once."""
@@ -104,17 +133,19 @@ class _SharedUNIXPort(_Shared, unix.Port):  # type: ignore[misc]
     """The same in the file system."""
 
 
-def share(reactor: Any, skt: socket.socket, factory: Any, is_own: bool) -> IListeningPort:
+def share(reactor: Any, skt: socket.socket, factory: Any, is_own: bool, gate: Gate) -> IListeningPort:
     """
     Accept from a socket that another process has bound.
 
     :param skt: belongs to the port from now on.
     :param is_own: for our transports; else Twisted's.
+    :param gate: is asked before each connection.
     """
     name = skt.getsockname()
     if skt.family == socket.AF_UNIX:
         port: Any = _SharedUNIXPort(name, factory, reactor=reactor)
     else:
         port = (_SharedControlPort if is_own else _SharedTCPPort)(name[1], factory, interface=name[0], reactor=reactor)
+    port.gate = gate
     port.begin(skt)
     return port  # type: ignore[no-any-return]

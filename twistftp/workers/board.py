@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
+from itertools import count
 from typing import Any
 
 __all__ = ["Board"]
@@ -105,7 +106,7 @@ class Board:
 
     def numbers(self, column: int) -> Iterator[int]:
         """The numbers of a worker's sessions: no two of any workers are the same, those of its predecessors included."""
-        while True:
-            (drawn,) = _NUMBER.unpack_from(self._memory, column * _NUMBER.size)
-            _NUMBER.pack_into(self._memory, column * _NUMBER.size, drawn + 1)
-            yield drawn * self.columns + column + 1
+        (drawn,) = _NUMBER.unpack_from(self._memory, column * _NUMBER.size)
+        for number in count(drawn + 1):
+            _NUMBER.pack_into(self._memory, column * _NUMBER.size, number)
+            yield (number - 1) * self.columns + column + 1

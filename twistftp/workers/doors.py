@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.protocols.haproxy import proxyEndpoint
 from zope.interface import implementer
 
-from twistftp.transport.shared import HeldPort, HeldTCPPort, HeldUNIXPort, share
+from twistftp.transport.shared import Gate, HeldPort, HeldTCPPort, HeldUNIXPort, share
 
 __all__ = ["Doors", "Hall", "Handed"]
 
@@ -129,10 +129,14 @@ class Handed:
 
 
 class Hall:
-    """The ports of one worker: what it was given and has not opened yet, by the site's name, and what it accepts from."""
+    """
+    The ports of one worker: what it was given and has not opened yet, by the site's name, and what it accepts from.
 
-    def __init__(self, reactor: Any) -> None:
-        self._reactor = reactor
+    :param gate: which connections are its own.
+    """
+
+    def __init__(self, reactor: Any, gate: Gate) -> None:
+        self._reactor, self._gate = reactor, gate
         self._given: dict[str, list[Handed]] = {}
         self._open: dict[int, Any] = {}
 
@@ -145,7 +149,7 @@ class Hall:
         return [self._accept(handed, factory) for handed in self._given.pop(site, ())]
 
     def _accept(self, handed: Handed, factory: Any) -> Any:
-        endpoint: Any = _Given(self._reactor, handed)
+        endpoint: Any = _Given(self._reactor, handed, self._gate)
         opened: list[Any] = []
         (proxyEndpoint(endpoint) if handed.is_proxied else endpoint).listen(factory).addCallback(opened.append)
         self._open[handed.number] = opened[0]
@@ -177,9 +181,9 @@ class Hall:
 class _Given:
     """An endpoint that is open already."""
 
-    def __init__(self, reactor: Any, handed: Handed) -> None:
-        self._reactor, self._handed = reactor, handed
+    def __init__(self, reactor: Any, handed: Handed, gate: Gate) -> None:
+        self._reactor, self._handed, self._gate = reactor, handed, gate
 
     def listen(self, factory: Any) -> Deferred[Any]:
         """Accept."""
-        return succeed(share(self._reactor, self._handed.listening, factory, self._handed.is_own))
+        return succeed(share(self._reactor, self._handed.listening, factory, self._handed.is_own, self._gate))

@@ -34,6 +34,8 @@ from twistftp.workers.doors import Door, Doors, Hall, Handed
 from twistftp.workers.kin import FarNeighbours, Kin
 from twistftp.workers.logons import CountingGuard, TellingGuard
 from twistftp.workers.overview import Overview, WorkerMonitoring
+from twistftp.workers.porter import Porter
+from twistftp.workers.scales import Pan, Scales
 from twistftp.workers.split import split
 from twistftp.workers.staff import Member, Staff
 from twistftp.workers.worker import Worker, WorkerServer, pack
@@ -104,7 +106,7 @@ class Supervisor(Server):
         self._parts = parts
         self._doors = Doors(reactor, backlog, self._close_door)
         self._deadlines = Deadlines(reactor)
-        self._board, self._kin = Board(settings.workers), Kin(settings.workers)
+        self._board, self._kin, self._scales = Board(settings.workers), Kin(settings.workers), Scales(settings.workers)
         self._staff = Staff(reactor, settings.workers, self._hire, self._gone)
         self._has_changed = False
         super().__init__(
@@ -162,7 +164,9 @@ class Supervisor(Server):
         """The child's first steps. Its reactor is new, and all else is as the supervisor had it a moment ago."""
         far.close()  # else the channel would not end with the supervisor
         reactor, parts, settings = self.reactor, self._parts, self._effective()
-        hall = Hall(reactor)
+        pan = Pan(self._scales, slot)
+        porter = Porter(reactor, pan)
+        hall = Hall(reactor, porter)
         for service in self.services:
             for door in service.ports:
                 number, is_own, is_proxied = door.kind
@@ -177,6 +181,7 @@ class Supervisor(Server):
             def make_site(site: SiteSettings) -> Any:
                 made = parts.make_site(site, pool, numbers, census)
                 made.logon_guard = TellingGuard(made, say)
+                made.transcript.add_recorder(pan)
                 return made
 
             def make_monitoring(services: Callable[[], Any]) -> WorkerMonitoring:
@@ -187,7 +192,7 @@ class Supervisor(Server):
             made = {"make_portal": parts.make_portal, "make_site": make_site, "make_tls": parts.make_tls, "make_monitoring": make_monitoring}
             return WorkerServer(reactor, settings, pool, hall=hall, part=part, listen=self._listen, **made)
 
-        worker = Worker(reactor, hall, make_server)
+        worker = Worker(reactor, hall, porter, make_server)
         connect(reactor, end, worker.channel)
         blocks = {service.settings.name: service.site.logon_guard.blocks() for service in self.services if service.site is not None}
         worker.begin(blocks)
@@ -205,6 +210,7 @@ class Supervisor(Server):
     def _gone(self, member: Member) -> None:
         self._board.clear(member.slot)
         self._kin.clear(member.slot)
+        self._scales.clear(member.slot)
         self._monitoring.left(member)
 
     def _say_to_all(self, word: str, **what: Any) -> None:

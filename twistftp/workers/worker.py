@@ -30,6 +30,7 @@ from twistftp.workers.channel import Channel
 from twistftp.workers.child import observe_with
 from twistftp.workers.doors import Hall, Handed
 from twistftp.workers.overview import WorkerMonitoring
+from twistftp.workers.porter import Porter
 
 __all__ = ["Worker", "WorkerServer", "pack", "unpack"]
 
@@ -103,8 +104,8 @@ class Worker:
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, hall: Hall, make_server: Callable[[Callable[..., None]], WorkerServer]) -> None:
-        self._reactor, self._hall = reactor, hall
+    def __init__(self, reactor: Any, hall: Hall, porter: Porter, make_server: Callable[[Callable[..., None]], WorkerServer]) -> None:
+        self._reactor, self._hall, self._porter = reactor, hall, porter
         self.channel = Channel(self._hear, self._orphaned)
         self._ended: Deferred[Any] | None = None
         self._signals = 0
@@ -133,6 +134,7 @@ class Worker:
                 signal.signal(number, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda *_: self._reactor.callFromThread(self._terminate))
         self._server.startService()
+        self._porter.begin()
         for service in self._server.services:
             for block in blocks.get(service.settings.name, ()) if service.site is not None else ():
                 service.site.logon_guard.block(block)
@@ -172,15 +174,18 @@ class Worker:
                 self._stop()
             return
         self._log.info("this worker is to end: its transfers have up to {grace:g} s to finish", grace=self._server.settings.grace)
+        self._porter.end()
         self._hall.pause()
         self._end()
 
     def _orphaned(self) -> None:
         """The supervisor is gone."""
+        self._porter.end()
         self._hall.resume()
         self._end()
 
     def _drain(self) -> None:
+        self._porter.end()
         self._hall.resume()
         self._end()
 
