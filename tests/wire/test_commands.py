@@ -146,6 +146,13 @@ class MaskedTests(SynchronousTestCase):
         self.assertEqual("****", masked(None, "HUNTER2", b"", expecting_password=True))
         self.assertEqual("RETR x", masked(RETR, "RETR", b"x", expecting_password=True))
 
+    def test_new_passwords(self) -> None:
+        """P-SEC-13: what other servers take as a new password is one, though there is no such command here."""
+        site = Command("SITE", word("<x>"), handler, "", "")
+        for argument, shown in ((b"PSWD old new", "SITE PSWD ****"), (b"cpwd new", "SITE cpwd ****"), (b"PSWDX x", "SITE PSWDX x")):
+            self.assertEqual(shown, masked(site, "SITE", argument))
+        self.assertEqual("STAT PSWD x", masked(RETR, "STAT", b"PSWD x"))
+
     def test_one_event_one_line(self) -> None:
         """Nothing of an argument ends a line or moves a terminal's cursor (P-SEC-13)."""
         shown = masked(RETR, "RETR", "a\r\n\0\x1b[2J\x7f\x85\u2028\u202e".encode() + b"\xff")

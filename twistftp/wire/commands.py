@@ -36,6 +36,8 @@ def _verb(octets: bytes) -> str:
 
 
 _SHORT = 4  # octets: all verbs that come often, and no password that is sent by mistake
+# Other servers have these: "SITE PSWD old new" and "SITE CPWD new" change a password. Here they are refused, but the client has said it.
+_NEW_PASSWORD = re.compile(rb"(?i:PSWD|CPWD)(?= )").match
 _remembered = lru_cache(maxsize=256)(_verb)
 
 
@@ -127,6 +129,8 @@ def masked(command: Command | None, verb: str, argument: bytes, *, expecting_pas
         shown = ""
     elif (command is not None and command.argument.is_secret) or (command is None and expecting_password):
         shown = " ****"
+    elif verb == "SITE" and (asked := _NEW_PASSWORD(argument)):
+        shown = f" {asked[0].decode()} ****"
     else:
         shown = " " + argument[:512].decode("utf-8", "backslashreplace")
     if command is None and expecting_password:

@@ -12,7 +12,7 @@ from twistftp.policy.settings import DirectoryBrowse
 from twistftp.session.verbs import listings
 from twistftp.storage.failures import ReadFailed
 from twistftp.transport.turns import SPAN
-from twistftp.wire.paths import glob_matcher
+from twistftp.wire.paths import decode_name, glob_matcher
 
 TREE = {
     "a.txt": b"12345",
@@ -164,6 +164,28 @@ class ListTests(ListingCase):
             self.assertEqual([reply], [int(text[:3]) for text in d.hear()])
         self.assertEqual(b"f00999\r\nf02999\r\n", d.fetch("NLST f0[02]999")[1])
         d.send(b"LIST z*\r\n")
+        d.leave()
+        d.turn()
+        self.assertEqual([], d.store.open)
+
+    def test_a_big_status(self) -> None:
+        """P-STAT-3, P-SEC-9: others have their turn while a directory is told over the control connection; nothing is left if the client goes."""
+        d = Dialogue(self, {f"f{number:05}": b"" for number in range(1500)})
+        d.login()
+        took = 0.0
+        d.deadlines.seconds = lambda: d.clock.seconds() + took
+
+        def slow(octets: bytes) -> str:
+            nonlocal took
+            took += SPAN
+            return decode_name(octets)
+
+        self.patch(listings, "decode_name", slow)
+        d.send(b"STAT /\r\n")
+        self.assertEqual([], d.heard())
+        [reply] = d.hear()
+        self.assertEqual((212, 1502), (int(reply[:3]), len(reply.split("\n"))))
+        d.send(b"STAT /\r\n")
         d.leave()
         d.turn()
         self.assertEqual([], d.store.open)

@@ -11,18 +11,17 @@ from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from twistftp.session.driver import drive
 from twistftp.session.lookup import find
+from twistftp.session.pauses import Pauses
 from twistftp.session.session import Session
 from twistftp.session.transfer import send_over_data, settled
 from twistftp.storage.failures import NotFound
 from twistftp.storage.interfaces import IListing, ILongListing
 from twistftp.storage.refusals import Denied
 from twistftp.transport.interfaces import ISource
-from twistftp.transport.turns import SPAN
 from twistftp.wire.arguments import OPTIONAL_PATHNAME
 from twistftp.wire.commands import CommandGroup
 from twistftp.wire.entries import Entry
@@ -73,12 +72,13 @@ async def status_of(session: Session, text: str) -> Reply:
     shown, _, listing = await _select(session, text)
     if listing is None:
         return _NO_FILES
-    render, lines = _long_form(session).lines, []
+    render, lines, pauses = _long_form(session).lines, [], Pauses(session.site)
     try:
         while batch := await settled(listing.next_batch()):
             lines += decode_name(render(batch)).split("\r\n")[:-1]
             if len(lines) > _STATUS_LINES:
                 return Reply.of(451, f"More than {_STATUS_LINES} entries; use LIST.")
+            await pauses.pause()
     finally:
         listing.close()
     code = 213 if isinstance(listing, _Fixed) and listing.is_single else 212
@@ -147,14 +147,11 @@ class _Matching:
 
     async def search(self) -> list[Entry]:
         """The next of those in ``listing``. There may be a million names of which none matches, so the other clients have their turn meanwhile."""
-        seconds = self._site.deadlines.seconds
-        until = seconds() + SPAN
+        pauses = Pauses(self._site)
         while batch := await settled(self._listing.next_batch()):
             if found := [entry for entry in batch if self._matches(entry.name)]:
                 return found
-            if seconds() >= until:
-                await deferLater(self._site.reactor, 0)
-                until = seconds() + SPAN
+            await pauses.pause()
         return []
 
     def close(self) -> None:
