@@ -1,4 +1,7 @@
-"""The FTP clients of programming languages' own libraries under TLS: Perl's Net::FTP, Ruby's net/ftp. How they keep TLS sessions is theirs alone."""
+"""
+The FTP clients of programming languages' own libraries under TLS: Perl's Net::FTP, Ruby's net/ftp, PHP's ftp_* functions. How they
+keep TLS sessions is theirs alone.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,20 @@ ways = { 'put' => -> { ftp.putbinaryfile('binary', 'up/binary') }, 'get' => -> {
 steps.each { |step| ways[step].call; puts step }
 ftp.quit
 ftp.close
+"""
+
+
+PHP = """<?php
+[, $port, $passive] = $argv;
+$ftp = ftp_ssl_connect('127.0.0.1', (int) $port, 10);
+if (!$ftp || !ftp_login($ftp, 'alice', 'secret') || !ftp_pasv($ftp, $passive === '1')) { exit(1); }
+$ways = [
+    'put' => fn() => ftp_put($ftp, 'up/binary', 'binary'),
+    'get' => fn() => ftp_get($ftp, 'got', 'binary'),
+    'list' => fn() => ftp_rawlist($ftp, '.'),
+];
+foreach (array_slice($argv, 3) as $step) { if (!$ways[$step]()) { exit(2); } echo $step, "\\n"; }
+ftp_close($ftp);
 """
 
 
@@ -81,3 +98,15 @@ class RubyTests(LanguageCase):
     async def test_active(self) -> None:
         """The same."""
         await self.visit("ruby", RUBY, "0")
+
+
+class PhpTests(LanguageCase):
+    """``ftp_ssl_connect``: it offers the session of the control connection every time, and fails if there is none (DESIGN §4)."""
+
+    async def test_passive(self) -> None:
+        """Every transfer is made."""
+        await self.visit("php", PHP, "1")
+
+    async def test_active(self) -> None:
+        """The same."""
+        await self.visit("php", PHP, "0")

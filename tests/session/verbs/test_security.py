@@ -305,6 +305,16 @@ class PolicyTests(SynchronousTestCase):
         self.assertEqual([200, 534, 200, 534], d.codes("PBSZ 0", "PROT C", "PROT P", "PROT C"))
         self.assertEqual(["150", "226"], [reply[:3] for reply in d.fetch("LIST")[0]])
 
+    def test_uploads_bring_no_ticket(self) -> None:
+        """P-TD-9: a client that uses tickets once has none left behind an upload, and may offer none; behind what it fetched it has one."""
+        for line, may_have_none in (("STOR new", True), ("APPE new", True), ("STOU", True), ("LIST", False), ("RETR file.txt", False)):
+            d = SecureDialogue(self, writable=True).protected()
+            for _ in range(2):
+                d.session.tls.habits.resumed(0)
+            replies = d.put(line, b"x") if may_have_none else d.fetch(line)[0]
+            self.assertEqual("226", replies[-1][:3], replies)
+            self.assertEqual(may_have_none, d.session.tls.habits.may_have_none(), line)
+
     def test_data_must_in_clear(self) -> None:
         """P-PROT-5: in clear the cure is the same; directories can be walked, nothing can be transferred."""
         d = SecureDialogue(self, tls={"data_channel": "require"})
