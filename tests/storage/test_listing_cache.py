@@ -43,6 +43,9 @@ NEVER = 1 << 62
 """A size below which every directory is: nothing is kept."""
 
 
+NOTHING = open(os.devnull, "rb")  # noqa: SIM115 (never has anything urgent to say)
+
+
 class Counting(ListingCache):
     """Counts what it has given, and keeps of the smallest directory, too."""
 
@@ -78,6 +81,14 @@ class Counting(ListingCache):
             counted += own
         assert self.octets == counted <= self.most_octets, (self.octets, counted)
         assert len(self._places) == len(self._directories) <= self._most_directories
+
+
+class Still(mounts.Mounts):
+    """The mount table of a machine on which nobody mounts anything meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        os.dup2(NOTHING.fileno(), self._descriptor)
 
 
 class Forgetful:
@@ -127,6 +138,7 @@ class Cases(SynchronousTestCase):
         self.addCleanup(self.confinement.close)
         self.seconds = 1000.0
         self.patch(module, "monotonic", lambda: self.seconds)
+        self.patch(module, "Mounts", Still)
         self.cache = Counting()
         self.addCleanup(self.cache.clear)
 
