@@ -27,7 +27,7 @@ MAY_IMPORT = {
 }
 # The outer shell, bottom first: each may import the layers above, itself, and what stands before it here.
 SHELL = (
-    *("steady", "twisted_tls", "privileges", "places", "roots", "dynamic", "binding", "structuring", "configuration", "options"),
+    *("steady", "twisted_tls", "endpoint_text", "privileges", "places", "roots", "dynamic", "binding", "structuring", "configuration", "options"),
     *("logfile", "capsules", "accesslog", "reporting", "control", "metrics", "monitoring"),
     *("site_service", "server", "workers", "service", "testing", "cli", "__main__"),
 )

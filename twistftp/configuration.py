@@ -19,11 +19,11 @@ from attrs import evolve, frozen
 from cattrs import ForbiddenExtraKeysError
 
 from twistftp.accounts.checkers import make_checkers
+from twistftp.endpoint_text import endpoint_trouble
 from twistftp.policy.rules import BadSetting
 from twistftp.policy.settings import Authentication, ServerSettings, SiteSettings, TLSSettings, describe_change
 from twistftp.roots import Place, directory_trouble, expand, file_trouble, root_trouble, served_trouble
 from twistftp.structuring import Refused, Where, advice, first_fault, structure
-from twistftp.twisted_tls import is_left_out, is_wanted_by
 
 __all__ = ["OPTIONS", "ConfigurationError", "describe_change", "load", "read"]
 
@@ -64,9 +64,6 @@ OPTIONS: Mapping[tuple[str | int, ...], str] = {
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 """A key that TOML wants no quotes around."""
-
-
-_WITHOUT_TLS = "may want Twisted's own TLS, which this server was started without; restart it"
 
 
 class ConfigurationError(Exception):
@@ -112,7 +109,7 @@ def read(path: str | None, given: Mapping[Where, object] | None = None, place: P
     if len(ports) and usable < settings.workers:
         rule = f"has {usable} usable ports for {settings.workers} workers; each worker needs at least one of its own"
         source.refuse(("firewall_support", "data_channel_port_range"), str(ports), rule)
-    if settings.metrics.endpoint and (trouble := _endpoint_trouble(settings.metrics.endpoint)):
+    if settings.metrics.endpoint and (trouble := endpoint_trouble(settings.metrics.endpoint)):
         source.refuse(("metrics", "endpoint"), settings.metrics.endpoint, trouble)
     control_socket = settings.control_socket
     if control_socket not in ("", "off"):
@@ -196,7 +193,7 @@ class _Source:
         """The site with its root as an absolute path, after all that must hold on this machine was found to hold."""
         where: Where = ("site", number)
         for text in site.listen:
-            if trouble := _endpoint_trouble(text):
+            if trouble := endpoint_trouble(text):
                 self.refuse((*where, "listen"), text, trouble)
         try:
             make_checkers(site.authentication.strcred)
@@ -318,23 +315,6 @@ def _parse(path: str) -> dict[str, Any]:
         raise ConfigurationError(f"{path}: not UTF-8 text (octet {error.start})") from None
     except ValueError as error:
         raise ConfigurationError(f"{path}: not valid TOML: {' '.join(str(error).split())}") from None
-
-
-def _endpoint_trouble(text: str) -> str:
-    """Why ``text`` is not a server endpoint, ``""`` if it is. Nothing is opened."""
-    from twisted.internet.endpoints import serverFromString
-
-    lacks_tls = is_left_out() and is_wanted_by(text)
-    try:
-        serverFromString(None, text)
-    except AttributeError:
-        return ""  # an endpoint plugin that wants its reactor at once: the start will tell
-    except Exception as error:
-        if lacks_tls and isinstance(error, (NameError, ImportError)):  # so endpoints that were imported without
-            return _WITHOUT_TLS
-        reason = " ".join(str(error).split()) or type(error).__name__
-        return f"is no usable Twisted endpoint, such as tcp:2121, tcp6:2121, unix:/run/ftp.sock or haproxy:tcp:2121 ({reason})"
-    return _WITHOUT_TLS if lacks_tls else ""
 
 
 def _shown(value: object) -> str:
