@@ -152,8 +152,7 @@ class FTPSite(FTPFactory):
             session.session.obey(settings)
             self.deadlines.watch(session, now + min(limits.control_channel_timeout, limits.unauthenticated_timeout))
         self.messages = Messages(settings)
-        if self._census is not None:
-            self._census.changed(self)
+        self._is_counted = self._census is not None and self._census.changed(self)  # connections in other processes matter
 
     def startFactory(self) -> None:
         """The first port of this site opens: from now on external names are kept fresh."""
@@ -208,7 +207,7 @@ class FTPSite(FTPFactory):
     def _refusal(self, peer: str) -> Reply | None:
         if self._drained is not None:
             return _SHUTTING_DOWN
-        if self._census is None:
+        if not self._is_counted:
             return self._judged(peer, 0, 0)
         return self._census.judged(self, peer, lambda elsewhere, from_peer: self._judged(peer, elsewhere, from_peer))
 
@@ -253,7 +252,7 @@ class FTPSite(FTPFactory):
         self._per_address[session.peer] -= 1
         if not self._per_address[session.peer]:
             del self._per_address[session.peer]
-        if self._census is not None:
+        if self._is_counted:
             self._census.ended(self, session.peer)
         if not self.sessions:
             self.pool.trim()

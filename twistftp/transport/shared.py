@@ -66,7 +66,8 @@ class _Shared:
     _shouldShutdown = False
     gate: Gate
     sessionno: int
-    _luck = 0  # turns, one after the other, in which there were as many connections as were asked for
+    _asked = 1  # connections asked for in a turn
+    _luck = 0  # turns, one after the other, in which there were as many
     socket: Any
     factory: Any
     connected: Any
@@ -93,15 +94,17 @@ class _Shared:
 
     def doRead(self) -> None:
         """Take the connections that wait, one by one, or leave them to others. Where they come singly, none is asked for in vain."""
-        for _ in range(min(1 + self._luck // _LUCKY, _MOST)):
+        for _ in range(self._asked):
             if not self.connected or not self.gate.admits(self):
                 return
             taken = self.sessionno
             super().doRead()  # type: ignore[misc]
             if self.sessionno == taken:
-                self._luck = 0
+                self._asked, self._luck = 1, 0
                 return
         self._luck += 1
+        if self._luck == _LUCKY and self._asked < _MOST:
+            self._asked, self._luck = self._asked + 1, 0
 
     def connectionLost(self, reason: Failure) -> None:
         """Close it here, once."""

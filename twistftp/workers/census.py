@@ -57,8 +57,12 @@ class Census:
             with self._board.locked():
                 self._tell(site, peer, 0)
 
-    def changed(self, site: Any) -> None:
-        """A site has other settings, or another name: what was told of it is told anew."""
+    def changed(self, site: Any) -> bool:
+        """
+        A site has other settings, or another name: what was told of it is told anew.
+
+        :return: whether it has limits on connections, so that :meth:`judged` and :meth:`ended` are to be called.
+        """
         limits = site.settings.limits
         has_limits = bool(limits.max_connections or limits.max_connections_per_address)
         if has_limits or site in self._told:
@@ -70,6 +74,7 @@ class Census:
                     for peer in site.peers():
                         self._tell(site, peer, 0)
         self._share(site, bool(limits.max_site_bytes_per_second) and not site.is_draining)
+        return has_limits
 
     def forget(self, site: Any) -> None:
         """A site has ended here."""

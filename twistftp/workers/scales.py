@@ -18,7 +18,7 @@ __all__ = ["Pan", "Scales"]
 
 AHEAD, PART = 1, 8
 """So many sessions more than another has, and one more for each so many of its own, are no reason yet to leave a connection to that one."""
-TURNS = 8
+TURNS = 16
 """The same of sessions that have begun, where they end as fast as they come."""
 MEMORY = 128
 """Sessions that a worker may catch up with: one that was busy with other things for an hour does not have to take all that come then."""
