@@ -67,6 +67,7 @@ class ParseTests(Case):
         arguments = "--access-log log/a.log --access-log-format json --control-socket run/s --metrics tcp:9121"
         self.addCleanup(os.chdir, os.getcwd())
         os.chdir(self.root)
+        (self.root / "log").mkdir()  # the file is opened at the start, so there must be room for it
         options = self.parse(*arguments.split())
         settings, logging = options.settings, options.settings.sites[0].logging
         self.assertEqual((str(self.root / "log" / "a.log"), "json"), (logging.file, logging.format))
