@@ -141,7 +141,6 @@ def without_telnet(replies_octets: bytes) -> bytes:
     return _ANSWER.sub(lambda found: b"\xff\xff" if found[0] == b"\xff\xff" else b"", replies_octets)
 
 
-
 class OneLineTests(FuzzCase):
     @given(st.sampled_from(STATES), command_lines)
     @settings(max_examples=600)
