@@ -40,7 +40,7 @@ WORKS = {
     "list100k": Work("LIST 100 000 entries", "", "list", 1, 4, "/dir100k", 100_000, anew=True),
     "mlsd100k": Work("MLSD 100 000 entries", "", "mlsd", 1, 4, "/dir100k", 100_000, anew=True),
     "tls20": Work("TLS: RETR 10 MiB, 20 clients", "", "retr", 20, 8, "/10m.bin", 10 << 20, tls=True),
-    "stor": Work("STOR 1 GiB", "", "stor", 1, 2, f"/{UPLOADS}", _GIB, is_rehearsed=False),
+    "stor": Work("STOR 1 GiB", "", "stor", 1, 2, f"/{UPLOADS}", _GIB, is_rehearsed=False, synced=True),
     "hash": Work("HASH 1 GiB", "", "hash", 1, 2, "/1g.bin"),
 }
 

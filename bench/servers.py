@@ -43,6 +43,7 @@ class Service(NamedTuple):
     writing: bool = False
     workers: int = 1
     anew: bool = False  # listings, even if nothing has changed
+    synced: bool = False  # uploads, before they are answered: twistftp alone can
 
 
 Command = Callable[[Place, int, Service], list[str]]
@@ -72,9 +73,10 @@ def twistftp_command(place: Place, port: int, service: Service) -> list[str]:
         command += ["--users", str(place.users)]
     if service.workers > 1:
         command += ["--workers", str(service.workers)]
-    if service.anew:
-        configuration = place.directory / "anew.toml"
-        configuration.write_text("[server]\nlisting_cache = 0\n[[site]]\n")
+    if service.anew or service.synced:
+        configuration = place.directory / "twistftp.toml"
+        cache, syncs = "listing_cache = 0\n" * service.anew, "[site.file_handling]\nsync_uploads = true\n" * service.synced
+        configuration.write_text(f"[server]\n{cache}[[site]]\n{syncs}")
         command += ["--config", str(configuration)]
     return command
 

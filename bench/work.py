@@ -39,11 +39,12 @@ class Work:
     is_rehearsed: bool = True
     sessions: int = 1  # of each client
     anew: bool = False  # a listing that is not to come from the server's memory
+    synced: bool = False  # an upload that is to be on the disk when it is answered
 
     @property
     def service(self) -> Service:
         """What a server has to be set up for."""
-        return Service(tls=self.tls, writing=self.kind == "stor", anew=self.anew)
+        return Service(tls=self.tls, writing=self.kind == "stor", anew=self.anew, synced=self.synced)
 
     def lacking(self, name: str) -> str | None:
         """What the server ``name`` does not have of what this asks for."""
