@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -27,6 +28,22 @@ TREE = {
     "[z]": b"literal",
 }
 NAMES = [".profile", "[z]", "a.txt", "b.txt", "dangling", "fifo", "link", "my dir", "sub", "void"]
+
+
+def slowing(d: Dialogue, seconds: float) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
+    """Makes functions of one argument take so much time on the dialogue's clock at each call."""
+    calls = 0
+    d.deadlines.seconds = lambda: d.clock.seconds() + calls * seconds
+
+    def slow(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def slowed(argument: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            return function(argument)
+
+        return slowed
+
+    return slow
 
 
 class ListingCase(SynchronousTestCase):
@@ -146,18 +163,8 @@ class ListTests(ListingCase):
         """P-GLOB-1, P-SEC-9: others have their turn while a big directory is searched, before the first match and after; it can be given up."""
         d = Dialogue(self, {f"f{number:05}": b"" for number in range(3000)})
         d.login()
-        took = 0.0
-        d.deadlines.seconds = lambda: d.clock.seconds() + took
-
-        def matcher(pattern: str) -> Any:
-            def matches(name: str) -> bool:
-                nonlocal took
-                took += SPAN / 200
-                return glob_matcher(pattern)(name)
-
-            return matches
-
-        self.patch(listings, "glob_matcher", matcher)
+        slow = slowing(d, SPAN / 200)
+        self.patch(listings, "glob_matcher", lambda pattern: slow(glob_matcher(pattern)))
         for line, reply in (("LIST z*", 450), ("STAT z*", 450), ("STAT *0[12]999", 212)):
             d.send(f"{line}\r\n".encode())
             self.assertEqual([], d.heard())
@@ -172,15 +179,7 @@ class ListTests(ListingCase):
         """P-STAT-3, P-SEC-9: others have their turn while a directory is told over the control connection; nothing is left if the client goes."""
         d = Dialogue(self, {f"f{number:05}": b"" for number in range(1500)})
         d.login()
-        took = 0.0
-        d.deadlines.seconds = lambda: d.clock.seconds() + took
-
-        def slow(octets: bytes) -> str:
-            nonlocal took
-            took += SPAN
-            return decode_name(octets)
-
-        self.patch(listings, "decode_name", slow)
+        self.patch(listings, "decode_name", slowing(d, SPAN)(decode_name))
         d.send(b"STAT /\r\n")
         self.assertEqual([], d.heard())
         [reply] = d.hear()
