@@ -37,6 +37,11 @@ __all__ = ["CannotStart", "Options", "Server", "SiteService", "makeService"]
 _BACKLOG = 511  # a burst of connections waits in the kernel; it takes the smaller of this and its own limit
 
 
+def _twistds(options: Options) -> Any:
+    """The options before the word ``ftpsite``; none where others make the service."""
+    return getattr(options, "parent", None) or {}
+
+
 def _may_want_twisted_tls(options: Options) -> bool:
     """Whether somebody may want Twisted's own TLS: others in this process, or their checkers. Endpoints of the settings have it imported by now."""
     return getattr(options, "parent", None) is None or any(site.authentication.strcred for site in options.settings.sites)
@@ -44,8 +49,7 @@ def _may_want_twisted_tls(options: Options) -> bool:
 
 def _import_endpoints(options: Options) -> None:
     """They come with what reads the headers of load balancers; once they have been imported without TLS, they stay so."""
-    above = getattr(options, "parent", None) or {}
-    if above.get("chroot") or any(site.firewall_support.proxies for site in options.settings.sites):
+    if _twistds(options).get("chroot") or any(site.firewall_support.proxies for site in options.settings.sites):
         from twisted.internet import endpoints  # noqa: F401
 
 
@@ -111,7 +115,7 @@ def makeService(options: Options) -> Server:
             identities[key] = SiteTLS(site.tls, own_names(site))
         return identities[key]
 
-    above = getattr(options, "parent", None) or {}
+    above = _twistds(options)
     users = UsersFiles(is_sealed=bool(above.get("chroot")))
 
     def make_portal(site: SiteSettings) -> Any:

@@ -124,8 +124,7 @@ class Transcript:
 
     def command(self, session: Session, command: Command | None, line: bytes, reply: Reply, started: float) -> None:
         """A command has had its final reply."""
-        clock = session.site.deadlines.seconds
-        now = clock()
+        now = session.site.deadlines.seconds()
         seconds = now - started
         for told in self._on_command:
             told(session, command, line, reply, now, seconds)

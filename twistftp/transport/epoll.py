@@ -14,13 +14,12 @@ import sys
 from select import EPOLLIN
 
 from twisted.internet.epollreactor import EPollReactor
-from twisted.internet.error import ConnectionFdescWentAway
 from twisted.internet.main import installReactor
+from twisted.internet.posixbase import _NO_FILEDESC
 from twisted.logger import Logger
 
 __all__ = ["DirectEPollReactor", "install"]
 
-_LOST = ConnectionFdescWentAway("Filedescriptor went away")
 _TIDY = 50
 """Cancelled delayed calls: when there are more, ``runUntilCurrent`` may have to forget them."""
 
@@ -61,7 +60,7 @@ class DirectEPollReactor(EPollReactor):
                     self._doReadOrWrite(selectable, descriptor, events)
                     continue
                 try:
-                    why = selectable.doRead() if selectable.fileno() != -1 else _LOST
+                    why = selectable.doRead() if selectable.fileno() != -1 else _NO_FILEDESC
                 except BaseException as error:
                     self._log.failure("Unexpected error in {selectable!r}", selectable=selectable)
                     why = error

@@ -20,7 +20,6 @@ from twistftp.transport.shared import Gate, HeldPort, HeldTCPPort, HeldUNIXPort,
 
 __all__ = ["Doors", "Hall", "Handed"]
 
-_PROXY = "haproxy:"
 
 
 class _CannotBeShared(AttributeError):
