@@ -287,6 +287,17 @@ class EndpointTests(DoorsCase):
         self.halls[0].close(door.number)
         os.fstat(before.fileno())
 
+    async def test_systemd_blocks(self) -> None:
+        """Such a socket is likely to block when it comes. No worker may wait in ``accept`` for a connection that another has taken."""
+        for family, name in ((socket.AF_INET, ("127.0.0.1", 0)), (socket.AF_UNIX, self.mktemp())):
+            before = socket.socket(family)
+            self.addCleanup(before.close)
+            before.bind(name)
+            before.listen()
+            door = self.door(self.doors.adoptStreamPort(before.fileno(), family, self.sites[0]))
+            self.hand(door, 0)
+            self.assertFalse(os.get_blocking(before.fileno()), family)
+
     async def test_others(self) -> None:
         """What cannot be shared says so, and what can."""
         with self.assertRaisesRegex(AttributeError, "several workers cannot share an endpoint of this kind; plain tcp, tcp6, unix and systemd"):

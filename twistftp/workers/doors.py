@@ -69,6 +69,7 @@ class Doors:
         else:
             held = HeldTCPPort._fromListeningDescriptor(self._reactor, fileDescriptor, addressFamily, factory)
         held.startListening()
+        held.socket.setblocking(False)  # Python's object believes that it blocks, and has each of its duplicates do so, and with them all
         return self._door(held)
 
     def _door(self, held: Any, is_own: bool = False) -> Door:
