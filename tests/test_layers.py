@@ -29,7 +29,7 @@ MAY_IMPORT = {
 SHELL = (
     *("steady", "twisted_tls", "endpoint_text", "privileges", "places", "roots", "dynamic", "binding", "structuring", "configuration", "options"),
     *("logfile", "capsules", "accesslog", "reporting", "control", "metrics", "monitoring"),
-    *("site_service", "server", "workers", "service", "testing", "cli", "__main__"),
+    *("assembly", "site_service", "server", "workers", "service", "testing", "cli", "__main__"),
 )
 
 # What a value never needs: time and the world are passed in.

@@ -10,7 +10,7 @@ import itertools
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.cred.portal import Portal
@@ -20,7 +20,10 @@ from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.protocols.ftp import FTPFactory
 
+from twistftp.accounts.checkers import build_portal, make_checkers
 from twistftp.accounts.credentials import PasswordCredentials
+from twistftp.accounts.homes import Homes
+from twistftp.accounts.users import UsersFiles
 from twistftp.policy.channels import DYNAMIC, PortRange
 from twistftp.policy.diagnosis import Cause
 from twistftp.policy.settings import SiteSettings
@@ -34,6 +37,7 @@ from twistftp.session.transcript import Transcript
 from twistftp.session.verbs.denied import denying, unknown_verbs
 from twistftp.session.verbs.table import SITE_VERBS, VERBS
 from twistftp.session.verdicts import Verdicts
+from twistftp.storage.confinement import Confinement
 from twistftp.storage.listing_cache import SHARED as LISTINGS
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.deflate import Mill
@@ -49,7 +53,7 @@ from twistftp.wire.replies import Reply
 if TYPE_CHECKING:
     from twistftp.transport.tls import SiteTLS
 
-__all__ = ["FTPSite", "own_names"]
+__all__ = ["FTPSite", "make_portal", "make_tls", "own_names"]
 
 _SHUTTING_DOWN = Reply.of(421, "The server is shutting down; try again later.", closes=True)
 
@@ -93,7 +97,7 @@ class FTPSite(FTPFactory):
         numbers: Iterator[int] | None = None,
         census: Any = None,
     ) -> None:
-        super().__init__(portal or _own_portal(settings))
+        super().__init__(portal or make_portal(settings))
         if reactor is None:
             from twisted.internet import reactor
         self.reactor = reactor
@@ -131,7 +135,7 @@ class FTPSite(FTPFactory):
         """
         self.settings = settings
         if tls is not None or (self.tls is None and settings.tls.is_on):
-            self.tls = tls or _own_tls(settings)
+            self.tls = tls or make_tls(settings)
         if self.tls is not None:
             self.tls.refresh()
         if portal is not None:
@@ -318,19 +322,21 @@ def own_names(settings: SiteSettings) -> list[str]:
     return [settings.host_name, support.external_address, socket.gethostname(), settings.address, "localhost", "127.0.0.1", "::1"]
 
 
-def _own_tls(settings: SiteSettings) -> SiteTLS:
+def make_tls(settings: SiteSettings) -> SiteTLS:
+    """The certificate of a site, read or made, and what goes with it."""
     from twistftp.transport.tls import SiteTLS  # and with it OpenSSL, which is nothing to a site without TLS
 
     return SiteTLS(settings.tls, own_names(settings))
 
 
-def _own_portal(settings: SiteSettings) -> Portal:
-    from twistftp.accounts.checkers import build_portal, make_checkers
-    from twistftp.accounts.homes import Homes
-    from twistftp.accounts.users import UsersFiles
-    from twistftp.storage.confinement import Confinement
+def make_portal(settings: SiteSettings, named: Sequence[Any] | None = None) -> Portal:
+    """
+    Who may log in to a site, and what they see of its root.
 
+    :param named: the checkers of those with a name; ``None`` reads its users file and has its ``strcred`` made.
+    """
+    if named is None:
+        named = [*UsersFiles().checkers(settings.authentication), *make_checkers(settings.authentication.strcred)]
     root = Confinement(settings.root)
-    named = [*UsersFiles().checkers(settings.authentication), *make_checkers(settings.authentication.strcred)]
     homes = Homes(root, settings.user_isolation, settings.virtual_directory, settings.file_handling.sync_uploads)
     return build_portal(settings.authentication, root, named, homes)

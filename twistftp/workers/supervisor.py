@@ -14,11 +14,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger, LogLevel
 
+from twistftp.assembly import Assembly
 from twistftp.binding import CannotBind, open_ports
 from twistftp.configuration import ConfigurationError
 from twistftp.policy.channels import PortRange
@@ -40,22 +41,10 @@ from twistftp.workers.split import split
 from twistftp.workers.staff import Member, Staff
 from twistftp.workers.worker import Worker, WorkerServer, pack
 
-__all__ = ["Parts", "Supervisor"]
+__all__ = ["Supervisor"]
 
 _CLOSING = 5.0
 """Seconds that workers have to let go of a port, and at the end to go when they should have gone."""
-
-
-@frozen
-class Parts:
-    """What servers are made of; each worker has its own pool and sites. ``monitoring`` are the arguments of ``Monitoring`` behind the services."""
-
-    make_portal: Callable[[SiteSettings], Any]
-    make_tls: Callable[[SiteSettings], Any]
-    make_pool: Callable[[], Any]
-    make_site: Callable[[SiteSettings, Any, Any, Any], Any]
-    """Given settings, pool, numbers of sessions and census."""
-    monitoring: tuple[Any, ...]
 
 
 class _HeldSite(Factory):
@@ -102,8 +91,8 @@ class Supervisor(Server):
 
     _monitoring: Overview
 
-    def __init__(self, reactor: Any, settings: ServerSettings, parts: Parts, *, backlog: int, **more: Any) -> None:
-        self._parts = parts
+    def __init__(self, reactor: Any, settings: ServerSettings, assembly: Assembly, *, backlog: int, **more: Any) -> None:
+        self._assembly = assembly
         self._doors = Doors(reactor, backlog, self._close_door)
         self._deadlines = Deadlines(reactor)
         self._board, self._kin, self._scales = Board(settings.workers), Kin(settings.workers), Scales(settings.workers)
@@ -113,16 +102,16 @@ class Supervisor(Server):
             reactor,
             settings,
             _Range(settings.firewall_support.data_channel_port_range),
-            make_portal=parts.make_portal,
-            make_site=lambda site: _HeldSite(site, parts.make_tls(site), self._deadlines, self._say_to_all),
-            make_tls=parts.make_tls,
+            make_portal=assembly.make_portal,
+            make_site=lambda site: _HeldSite(site, assembly.make_tls(site), self._deadlines, self._say_to_all),
+            make_tls=assembly.make_tls,
             listen=self._doors.listen,
             make_monitoring=self._overview,
             **more,
         )
 
     def _overview(self, services: Callable[[], Any]) -> Overview:
-        return Overview(self.reactor, self.pool, services, *self._parts.monitoring, staff=self._staff)
+        return Overview(self.reactor, self.pool, services, *self._assembly.monitoring, staff=self._staff)
 
     # Starting
 
@@ -163,7 +152,7 @@ class Supervisor(Server):
     def _work(self, slot: int, far: socket.socket, end: socket.socket) -> None:
         """The child's first steps. Its reactor is new, and all else is as the supervisor had it a moment ago."""
         far.close()  # else the channel would not end with the supervisor
-        reactor, parts, settings = self.reactor, self._parts, self._effective()
+        reactor, assembly, settings = self.reactor, self._assembly, self._effective()
         pan = Pan(self._scales, slot)
         porter = Porter(reactor, pan)
         hall = Hall(reactor, porter)
@@ -172,24 +161,25 @@ class Supervisor(Server):
                 number, is_own, is_proxied = door.kind
                 hall.give(service.settings.name, Handed(number, is_own, is_proxied, door.socket.dup()))
                 child.cover(door.socket.fileno())
-        census, pool, part = Census(self._board, slot, reactor), parts.make_pool(), self._parts_of_range(settings)[slot]
-        pool.share(part, settings.firewall_support.data_channel_port_range)
+        ports, part = settings.firewall_support.data_channel_port_range, self._parts_of_range(settings)[slot]
+        census, pool = Census(self._board, slot, reactor), assembly.make_pool(ports)
+        pool.share(part, ports)
         pool.neighbours = FarNeighbours(self._kin, slot)
         numbers, descriptors = self._board.numbers(slot), self._monitoring.log_descriptors()
 
         def make_server(say: Callable[..., None]) -> WorkerServer:
             def make_site(site: SiteSettings) -> Any:
-                made = parts.make_site(site, pool, numbers, census)
+                made = assembly.make_site(site, pool, numbers, census)
                 made.logon_guard = TellingGuard(made, say)
                 made.transcript.add_recorder(pan)
                 return made
 
             def make_monitoring(services: Callable[[], Any]) -> WorkerMonitoring:
-                monitoring = WorkerMonitoring(reactor, pool, services, *parts.monitoring, descriptors=descriptors)
+                monitoring = WorkerMonitoring(reactor, pool, services, *assembly.monitoring, descriptors=descriptors)
                 monitoring.started = self._monitoring.started
                 return monitoring
 
-            made = {"make_portal": parts.make_portal, "make_site": make_site, "make_tls": parts.make_tls, "make_monitoring": make_monitoring}
+            made = {"make_portal": assembly.make_portal, "make_site": make_site, "make_tls": assembly.make_tls, "make_monitoring": make_monitoring}
             return WorkerServer(reactor, settings, pool, hall=hall, part=part, listen=self._listen, **made)
 
         worker = Worker(reactor, hall, porter, make_server)
