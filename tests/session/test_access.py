@@ -248,7 +248,7 @@ class FilterTests(Case):
         self.assertEqual((10, 10), (sum("logged in" in line for line in said), sum("refused" in line for line in said)))
         d.wait(1)
         d.say("SIZE /in/up")
-        self.assertIn("twistftp: 5 more logins, transfers and refusals, not shown one by one", said)
+        self.assertIn("twistftp: 3 more refusals, not shown one by one", said)
 
     def test_log_line(self) -> None:
         """One line says who, what and why."""

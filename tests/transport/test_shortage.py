@@ -15,6 +15,7 @@ from twisted.logger import globalLogPublisher
 from tests.support.running import until
 from tests.support.transports import dial
 from tests.transport.test_sockets import SocketTestCase
+from twistftp.policy.ration import Ration
 from twistftp.transport import shortage
 from twistftp.transport.shortage import QUIET, REST, Shortage
 
@@ -42,7 +43,7 @@ class Scarce:
 class ShortageTests(SocketTestCase):
     def setUp(self) -> None:
         self.patch(Shortage, "_met", 0)
-        self.patch(Shortage, "_quiet_until", float("-inf"))
+        self.patch(Shortage, "_ration", Ration(1, QUIET))
         self.patch(shortage, "REST", 0.05)
         self.lines: list[Any] = []
 

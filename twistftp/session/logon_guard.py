@@ -10,6 +10,7 @@ from math import ceil
 from typing import Any
 
 from twistftp.policy.logon_attempts import Block, FailedLogins, client_of
+from twistftp.policy.ration import Ration
 from twistftp.session.session import Session
 from twistftp.session.transcript import LINES_A_SECOND, printable
 from twistftp.wire.replies import Reply
@@ -24,9 +25,7 @@ class LogonGuard:
     def __init__(self, site: Any) -> None:
         self._site = site
         self._failed = FailedLogins()
-        self._second = 0
-        self._lines = 0  # written in that second
-        self._unwritten = 0
+        self._ration = Ration(LINES_A_SECOND)
 
     def refusal(self, peer: str) -> Reply | None:
         """What a new connection from ``peer`` is told if it is blocked (CONTRACT §3, ``[site.logon_attempts]``)."""
@@ -94,17 +93,13 @@ class LogonGuard:
 
     def _may_write(self) -> bool:
         """An attack from many addresses must not fill the log: what is not written is counted."""
-        second = int(self._site.deadlines.seconds())
-        if second != self._second:
-            self._second, self._lines = second, 0
+        may = self._ration.allows(self._site.deadlines.seconds())
+        if may:
             self._sum_up()
-        self._lines += 1
-        self._unwritten += self._lines > LINES_A_SECOND
-        return self._lines <= LINES_A_SECOND
+        return may
 
     def _sum_up(self) -> None:
-        count, self._unwritten = self._unwritten, 0
-        if count:
+        if count := self._ration.settle():
             self._site.log.warn("{site}: {count} more blocks began or ended, not shown one by one", site=self._site.settings.name, count=count)
 
     def expire(self, now: float) -> float | None:

@@ -14,6 +14,7 @@ from twisted.internet.protocol import Protocol
 from twisted.protocols.policies import ProtocolWrapper
 
 from twistftp.policy.proxying import Proxies
+from twistftp.policy.ration import Ration
 from twistftp.wire.addresses import fold_address
 
 if TYPE_CHECKING:
@@ -56,9 +57,7 @@ class Reception:
 
     def __init__(self, site: Any) -> None:
         self._site = site
-        self._second = 0
-        self._lines = 0
-        self._unwritten = 0
+        self._ration = Ration(LINES)
 
     def herald(self, via: str, proxies: Proxies) -> Herald:
         """The first protocol of a connection from the balancer ``via``."""
@@ -89,14 +88,8 @@ class Reception:
 
     def _write(self, text: str, peer: str, why: str = "") -> None:
         """Anybody can cause such a line, so there are not many."""
-        site, second = self._site, int(self._site.deadlines.seconds())
-        if second != self._second:
-            self._second, self._lines = second, 0
-        self._lines += 1
-        if self._lines > LINES:
-            self._unwritten += 1
-            return
-        if self._unwritten:
-            text += " ({count} more were, not shown one by one)"
-        site.log.warn(text, site=site.settings.name, peer=peer, why=why, count=self._unwritten)
-        self._unwritten = 0
+        site = self._site
+        if self._ration.allows(site.deadlines.seconds()):
+            count = self._ration.settle()
+            more = " ({count} more were, not shown one by one)" if count else ""
+            site.log.warn(text + more, site=site.settings.name, peer=peer, why=why, count=count)

@@ -18,6 +18,7 @@ from twisted.logger import ILogObserver, Logger, LogLevel, LogPublisher
 
 from twistftp.policy.denials import Denial
 from twistftp.policy.diagnosis import Verdict
+from twistftp.policy.ration import Ration
 from twistftp.session.recorder import Recorder, hooks
 from twistftp.session.tally import Tally
 from twistftp.transport.interfaces import DataConnectionFailed
@@ -51,11 +52,8 @@ class Transcript:
         self._publisher = LogPublisher()
         self._observers = 0
         self._events = Logger("twistftp.event", observer=self._publisher)
-        self._second = 0
-        self._lines = self._refusals = 0  # written in that second
-        self._unwritten = 0
+        self._lines, self._refusals, self._full = Ration(LINES_A_SECOND), Ration(LINES_A_SECOND), Ration(1, QUIET)
         self._is_written = False  # whether the event at hand goes to the log
-        self._turned_away, self._silent_until = 0, 0.0
         self._recorders: tuple[Recorder, ...] = ()
         self._log_commands = log_commands
         self._record(())
@@ -217,11 +215,10 @@ class Transcript:
 
     def turned_away(self, site: str, peer: str, limit: str, now: float) -> None:
         """A limit leaves no room for one more connection: a line, and then none for :data:`QUIET` seconds, however many come."""
-        self._turned_away += 1
-        if now >= self._silent_until:
-            more = "" if self._turned_away == 1 else f"; it is number {self._turned_away} since the last such line"
+        if self._full.allows(now):
+            others = self._full.settle()
+            more = f"; it is number {others + 1} since the last such line" if others else ""
             self._log.warn("{site}: a connection of {peer} was refused ({limit}){more}", site=site, peer=peer, limit=limit, more=more)
-            self._turned_away, self._silent_until = 0, now + QUIET
 
     def _has_reader(self, session: Session, *, is_refusal: bool = False) -> bool:
         """
@@ -229,18 +226,11 @@ class Transcript:
 
         :param is_refusal: it is a refusal; these have as many lines of their own, so that no traffic hides them.
         """
-        second = int(session.site.deadlines.seconds())
-        if second != self._second:
-            self._second, self._lines, self._refusals = second, 0, 0
-            if self._unwritten:
-                text = "{site}: {count} more logins, transfers and refusals, not shown one by one"
-                self._log.info(text, site=session.site.settings.name, count=self._unwritten)
-                self._unwritten = 0
-        self._lines += not is_refusal
-        self._refusals += is_refusal
-        self._is_written = self.log_commands or (self._refusals if is_refusal else self._lines) <= LINES_A_SECOND
-        if not self._is_written:
-            self._unwritten += 1
+        ration = self._refusals if is_refusal else self._lines
+        self._is_written = self.log_commands or ration.allows(session.site.deadlines.seconds())
+        if self._is_written and ration.withheld:
+            text, what = "{site}: {count} more {what}, not shown one by one", "refusals" if is_refusal else "logins and transfers"
+            self._log.info(text, site=session.site.settings.name, count=ration.settle(), what=what)
         return self._is_written or self._observers > 0
 
     def _tell(self, level: Any, text: str, fields: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from twistftp.policy.channels import PortRange
 from twistftp.policy.diagnosis import Cause, Verdict
 from twistftp.policy.matching import EXACT, PeerMatch
 from twistftp.policy.proxying import NOBODY, Proxies
+from twistftp.policy.ration import Ration
 from twistftp.transport.data_tls import Arrival, protected
 from twistftp.transport.deadlines import Deadlines
 from twistftp.transport.dtp import DataConnection
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PassivePool", "PoolCounters"]
 
-QUIET = 1.0
-"""Seconds between two lines about strangers."""
 IDLE = 10.0
 """Seconds without any lease after which the open ports are closed."""
 
@@ -103,7 +102,7 @@ class PassivePool:
         self._idle_at = 0.0
         self._is_watched = False  # whether the deadlines will ask
         self._is_looking = False
-        self._quiet_until = 0.0  # before that, no line about a stranger
+        self._ration = Ration(1, seconds=1.0)  # lines about strangers
         self._emptied: Deferred[None] | None = None
         self.ports = ports
 
@@ -233,9 +232,7 @@ class PassivePool:
     def _note_dropped(self, text: str, listener: PassiveListener, address: str, why: str = "") -> None:
         """Count a connection that was dropped, and say so, though not to every knock of a port scan."""
         self.counters.strangers += 1
-        now = self.deadlines.seconds()
-        if now >= self._quiet_until:
-            self._quiet_until = now + QUIET
+        if self._ration.allows(self.deadlines.seconds()):
             text += " ({count} such so far)."
             self._log.info(text, address=address, port=listener.port, why=why, count=self.counters.strangers)
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from twisted.logger import Logger, LogPublisher
 
+from twistftp.policy.ration import Ration
+
 try:
     import resource  # here: without a descriptor nothing can be imported any more
 except ImportError:  # Windows
@@ -30,7 +32,7 @@ class Shortage:
 
     _log = Logger()
     _met = 0  # by all ports of the process
-    _quiet_until = float("-inf")
+    _ration = Ration(1, QUIET)
 
     def __init__(self, port: Any, reactor: Any) -> None:
         self._port, self._reactor = port, reactor
@@ -39,9 +41,7 @@ class Shortage:
     def met(self, error: OSError, number: int) -> None:
         """There was one at the port of this number: rest."""
         Shortage._met += 1
-        now = self._reactor.seconds()
-        if now >= Shortage._quiet_until:
-            Shortage._quiet_until = now + QUIET
+        if Shortage._ration.allows(self._reactor.seconds()):
             text = "a connection to port {port} could not be taken: {why} ({count} times so far); the server may open {limit} files and connections"
             self._log.warn(text + ": raise that, or set max_connections", port=number, why=error.strerror, count=Shortage._met, limit=_limit())
         if self._call is None and self._port.connected:
