@@ -69,23 +69,30 @@ class OpeningTests(Base):
         """A device below the root is not opened."""
         confinement = Confinement("/dev")
         self.addCleanup(confinement.close)
-        with mock.patch.object(Confinement, "open") as opened:
+        opened: list[int] = []
+        really = Confinement._open
+
+        def note(confinement: Confinement, route: bytes, flags: int, mode: int) -> int:
+            opened.append(flags)
+            return really(confinement, route, flags, mode)
+
+        with mock.patch.object(Confinement, "_open", note):
             self.assertRaises(NotAPlainFile, open_local_file, confinement, ("null",))
-        opened.assert_not_called()
+        self.assertEqual([], [flags for flags in opened if not flags & os.O_PATH])
 
     def test_replaced_by_a_fifo(self) -> None:
         """A FIFO that takes the file's place between the look and the open is closed again, without waiting for a writer."""
         path = os.path.join(self.root, "f")
-        status = Confinement.status
+        status = Confinement._status
 
-        def look(confinement: Confinement, names: tuple[str, ...]) -> os.stat_result:
-            found = status(confinement, names)
+        def look(confinement: Confinement, route: bytes) -> os.stat_result:
+            found = status(confinement, route)
             os.unlink(path)
             os.mkfifo(path)
             return found
 
         before = open_descriptors()
-        with mock.patch.object(Confinement, "status", look):
+        with mock.patch.object(Confinement, "_status", look):
             self.assertRaises(NotAPlainFile, open_local_file, self.confinement, ("f",))
         self.assertEqual(before, open_descriptors())
 

@@ -142,19 +142,30 @@ class Confinement:
 
     def status(self, path: Sequence[str]) -> os.stat_result:
         """What the system knows of an object, seen through links."""
-        route = _route(path)
         try:
-            if self._descriptor is None:
-                return os.lstat(self._real(route))
-            if not self._kernel:
-                return self._in_both_views(route, True, lambda directory, where, name: os.lstat(name, dir_fd=directory))
-            descriptor = self._open(route, os.O_PATH | _CLOEXEC, 0)
-            try:
-                return os.fstat(descriptor)
-            finally:
-                os.close(descriptor)
+            return self._status(_route(path))
         except OSError as error:
             _refuse(error)
+
+    def open_if(self, path: Sequence[str], flags: int, demand: Callable[[int], object]) -> tuple[int, os.stat_result]:
+        """
+        Open an object for which ``demand``, told its mode, raises nothing: as :meth:`open`, with what the system knows of it.
+
+        To open a device or a FIFO can already do something to it, so it is looked at before; and again then, since it may have been replaced.
+        """
+        route = _route(path)
+        try:
+            demand(self._status(route).st_mode)
+            descriptor = self._open(route, flags | _CLOEXEC, 0)
+        except OSError as error:
+            _refuse(error)
+        try:
+            found = os.fstat(descriptor)
+            demand(found.st_mode)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor, found
 
     def directory(self, path: Sequence[str], *, readable: bool = False) -> Directory:
         """
@@ -200,6 +211,17 @@ class Confinement:
     def __del__(self) -> None:
         if getattr(self, "_descriptor", None) is not None:  # the last user has gone; no root was opened if __init__ failed
             self.close()
+
+    def _status(self, route: bytes) -> os.stat_result:
+        if self._descriptor is None:
+            return os.lstat(self._real(route))
+        if not self._kernel:
+            return self._in_both_views(route, True, lambda directory, where, name: os.lstat(name, dir_fd=directory))
+        descriptor = self._open(route, os.O_PATH | _CLOEXEC, 0)
+        try:
+            return os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
 
     def _open(self, route: bytes, flags: int, mode: int) -> int:
         if self._descriptor is None:

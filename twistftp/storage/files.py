@@ -44,15 +44,7 @@ def open_plain(confinement: Confinement, path: Sequence[str]) -> tuple[int, int]
 
     :raises StorageError: missing, outside, a directory, not a plain file (which is then not opened at all), no right.
     """
-    # Opening a device or a FIFO can already do something to it, so look before; look again since it may have been replaced.
-    _demand_plain(confinement.status(path).st_mode)
-    descriptor = confinement.open(path, _READ)
-    try:
-        found = os.fstat(descriptor)
-        _demand_plain(found.st_mode)
-    except BaseException:
-        os.close(descriptor)
-        raise
+    descriptor, found = confinement.open_if(path, _READ, _demand_plain)
     return descriptor, found.st_size
 
 

@@ -50,16 +50,13 @@ def openat2(root: int, path: bytes, flags: int, mode: int = 0) -> int:
     """
     if _syscall is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    how = _how(flags, mode)
-    for _ in range(_INTERRUPTIONS):
-        descriptor: int = _syscall(_SYSCALL, root, path, how, _HOW_SIZE)
-        if descriptor >= 0:
-            return descriptor
-        number = ctypes.get_errno()
+    left = _INTERRUPTIONS
+    while (descriptor := _syscall(_SYSCALL, root, path, _how(flags, mode), _HOW_SIZE)) < 0:
+        number, left = ctypes.get_errno(), left - 1
         # EAGAIN: some rename, anywhere on the machine, ran at the same time as a ".."; EINTR: a signal.
-        if number not in (errno.EAGAIN, errno.EINTR):
-            break
-    raise OSError(number, os.strerror(number))
+        if number not in (errno.EAGAIN, errno.EINTR) or not left:
+            raise OSError(number, os.strerror(number))
+    return descriptor  # type: ignore[no-any-return]
 
 
 def is_available(root: int) -> bool:

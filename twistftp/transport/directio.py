@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -38,7 +39,7 @@ _MORE = getattr(socket, "MSG_MORE", 0)
 APART = socket.MSG_EOR if sys.platform == "linux" else 0
 _QUEUED = getattr(termios, "TIOCOUTQ", None) if fcntl else None
 _UNREAD = getattr(termios, "FIONREAD", None) if fcntl else None
-_ZERO = bytes(4)  # an int for ioctl to fill in
+_answer = array("i", [0])  # what ioctl fills in; given octets, it takes four times as long, for the attempt to write into them
 
 Hook = Callable[[], BaseException | None]
 
@@ -218,9 +219,10 @@ class DirectIO(tcp.Connection):
         if _QUEUED is None or not self.connected:
             return 0
         try:
-            return int.from_bytes(fcntl.ioctl(self.socket.fileno(), _QUEUED, _ZERO), sys.byteorder)
+            fcntl.ioctl(self.socket.fileno(), _QUEUED, _answer)
         except OSError:
             return 0
+        return _answer[0]
 
     def close_if_delivered(self) -> bool:
         """
@@ -233,8 +235,10 @@ class DirectIO(tcp.Connection):
             return False
         descriptor = self.socket.fileno()
         try:
-            if fcntl.ioctl(descriptor, _QUEUED, _ZERO) != _ZERO or fcntl.ioctl(descriptor, _UNREAD, _ZERO) != _ZERO:
-                return False
+            for question in (_QUEUED, _UNREAD):
+                fcntl.ioctl(descriptor, question, _answer)
+                if _answer[0]:
+                    return False
         except OSError:
             return False
         self.connectionLost(CLOSED)
