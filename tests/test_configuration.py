@@ -298,7 +298,7 @@ class FileTests(Case):
 
     def test_sites_on_different_ports(self) -> None:
         """Sites that are not started, or listen elsewhere, are in nobody's way."""
-        for difference in ("port = 2122", "address = '127.0.0.1'", "auto_start = false", "listen = ['tcp:2121']", "port = 2121\nauto_start = false"):
+        for difference in ("port = 2122", "auto_start = false", "listen = ['tcp:2121']", "port = 2121\nauto_start = false"):
             self.assertEqual(2, len(self.read(f"{SITE}{SITE}name = 'b'\n{difference}").sites))
 
     def test_describe_change(self) -> None:

@@ -20,6 +20,7 @@ from cattrs import ForbiddenExtraKeysError
 
 from twistftp.accounts.checkers import make_checkers
 from twistftp.endpoint_text import endpoint_trouble
+from twistftp.policy.agreement import disagreements
 from twistftp.policy.rules import BadSetting
 from twistftp.policy.settings import Authentication, ServerSettings, SiteSettings, TLSSettings, describe_change
 from twistftp.roots import Place, directory_trouble, expand, file_trouble, root_trouble, served_trouble
@@ -88,39 +89,19 @@ def read(path: str | None, given: Mapping[Where, object] | None = None, place: P
     source = _Source(path, given or {})
     settings = source.structured(source.document())
     sites = tuple(source.checked(number, site, place) for number, site in enumerate(settings.sites))
-    ports = settings.firewall_support.data_channel_port_range
+    settings = evolve(settings, sites=sites)
+    for found in disagreements(settings):
+        source.refuse(found.where, found.value, found.rule)
     served = [seen for site in sites for seen in (*site.user_isolation.seen(site.root), *(one.root for one in site.virtual_directory))]
     for number, site in enumerate(sites):
         if site.logging.capture and (trouble := served_trouble(site.logging.capture, served, place)):
             source.refuse(("site", number, "logging", "capture"), site.logging.capture, trouble)
-        mapped = site.firewall_support.external_ports
-        if mapped is not None and len(mapped) != len(ports):
-            rule = f"must be as many ports as the passive ports {ports}" if len(ports) else "needs passive ports other than 0-0, and as many"
-            source.refuse(("site", number, "firewall_support", "external_ports"), str(mapped), rule)
-        for other in sites[:number]:
-            if site.name == other.name:
-                source.refuse(("site", number, "name"), site.name, "another site has this name; give each its own")
-            if _collide(site, other):
-                rule = f"site {other.name!r} listens there already; change port or address, or give each a host name"
-                source.refuse(("site", number, "port"), site.port, rule)
-    if len(ports) and all(port in {site.port for site in sites if not site.listen} for port in range(ports.low, ports.high + 1)):
-        source.refuse(("firewall_support", "data_channel_port_range"), str(ports), "holds control ports alone; none is left for data")
-    usable = sum(port not in {site.port for site in sites if not site.listen} for port in range(ports.low, ports.high + 1))
-    if len(ports) and usable < settings.workers:
-        rule = f"has {usable} usable ports for {settings.workers} workers; each worker needs at least one of its own"
-        source.refuse(("firewall_support", "data_channel_port_range"), str(ports), rule)
     if settings.metrics.endpoint and (trouble := endpoint_trouble(settings.metrics.endpoint)):
         source.refuse(("metrics", "endpoint"), settings.metrics.endpoint, trouble)
     control_socket = settings.control_socket
     if control_socket not in ("", "off"):
         control_socket = source.absolute(("server", "control_socket"), control_socket, place)
-    return evolve(settings, sites=sites, control_socket=control_socket)
-
-
-def _collide(one: SiteSettings, other: SiteSettings) -> bool:
-    both = one.auto_start and other.auto_start and not one.listen and not other.listen
-    is_same_host = one.host_name.lower() == other.host_name.lower() or one.tls.implicit is not other.tls.implicit
-    return both and one.port == other.port != 0 and one.address == other.address and is_same_host
+    return evolve(settings, control_socket=control_socket)
 
 
 @frozen
