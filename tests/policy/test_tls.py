@@ -35,6 +35,7 @@ class SettingsTests(SynchronousTestCase):
             ({"control_channel": "require-credentials"}, "control_channel", "require-credentials", NEEDED),
             ({"data_channel": "require"}, "data_channel", "require", NEEDED),
             ({"implicit": True}, "implicit", True, NEEDED),
+            ({"session": "require"}, "session", "require", NEEDED),
             ({"clear_command_channel": True}, "clear_command_channel", True, NEEDED),
             ({"client_certificates": "allow", "client_ca": "ca"}, "client_certificates", "allow", NEEDED),
             (PAIR | {"client_certificates": "require"}, "client_ca", "", no_authority),

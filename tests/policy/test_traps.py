@@ -5,7 +5,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from twistftp.policy.channels import DYNAMIC, PortRange
-from twistftp.policy.settings import Authentication, FirewallSupport, Limits, ServerSettings, SiteFirewallSupport, SiteSettings
+from twistftp.policy.settings import Authentication, FirewallSupport, Limits, Logging, ServerSettings, SiteFirewallSupport, SiteSettings
 from twistftp.policy.traps import traps
 
 LINUX = PortRange(32768, 60999)
@@ -64,6 +64,12 @@ class TrapTests(SynchronousTestCase):
         for network in ("0.0.0.0/0", "::/0"):
             site = {"firewall_support": SiteFirewallSupport(proxy_from=["10.0.0.5", network])}
             self.assertIn(f"proxy_from {network} of site 's0' is everybody", self.one(DYNAMIC, site))
+
+    def test_format_of_no_log(self) -> None:
+        """A format without a file has no effect. What holds without being written down is nothing to say anything about."""
+        line = "site 's0' has a format for its access log (json) and no access log: name its file (--access-log, file)"
+        self.assertEqual(line, self.one(DYNAMIC, {"logging": Logging(format="json")}))
+        self.assertEqual([], found(DYNAMIC, {"logging": Logging(format="json", file="/var/log/ftp.json")}, {"logging": Logging(format="w3c")}))
 
     def test_private_external_address(self) -> None:
         """A private external address helps nobody outside; names and the per-network table are not judged."""

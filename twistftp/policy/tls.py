@@ -73,7 +73,7 @@ class TLSSettings:
     control_channel: str = field(default="allow", validator=[_one_of(*CONTROL), _needs_certificate("allow")])
     data_channel: str = field(default="allow", validator=[_one_of(*DATA), _needs_certificate("allow", "deny")])
     implicit: bool = field(default=False, validator=_needs_certificate(False))
-    session: str = field(default="auto", validator=_one_of(*_SESSION))
+    session: str = field(default="auto", validator=[_one_of(*_SESSION), _needs_certificate("off", "auto")])
     minimum_version: str = field(default="1.2", validator=_one_of(*_VERSIONS))
     clear_command_channel: bool = field(default=False, validator=_needs_certificate(False))
     client_certificates: str = field(default="ignore", validator=[_one_of(*_CLIENT), _needs_certificate("ignore")])

@@ -29,6 +29,7 @@ def traps(settings: ServerSettings, dynamic: PortRange | None) -> list[str]:
         lines.extend(_of_addresses(site))
         lines.extend(_of_users(site))
         lines.extend(_of_balancers(site))
+        lines.extend(_of_logs(site))
     return lines
 
 
@@ -78,3 +79,8 @@ def _of_balancers(site: SiteSettings) -> Iterator[str]:
     for network in site.firewall_support.proxy_from:
         if not network.prefixlen:
             yield f"proxy_from {network} of site {site.name!r} is everybody: a client can pretend to come from any address; list the balancers alone"
+
+
+def _of_logs(site: SiteSettings) -> Iterator[str]:
+    if site.logging.format != "w3c" and not site.logging.file:
+        yield f"site {site.name!r} has a format for its access log ({site.logging.format}) and no access log: name its file (--access-log, file)"
