@@ -9,7 +9,8 @@ from __future__ import annotations
 from tests.fuzz.case import FuzzCase
 from tests.fuzz.test_session_machine import finish
 from tests.fuzz.world import World
-from twistftp.policy.settings import RequestFiltering
+from tests.support.headers import version_1
+from twistftp.policy.settings import RequestFiltering, SiteFirewallSupport
 
 
 class ReloadTests(FuzzCase):
@@ -30,4 +31,40 @@ class ReloadTests(FuzzCase):
         client.say(("RETR", b"binary"))
         world.turn()
         self.assertEqual([229, 426, 213, 502, 229, 150, 226], [reply.code for reply in client.replies[3:]], client.told)
+        finish(world)
+
+
+class CutTests(FuzzCase):
+    """Transfers behind which an ABOR waits already: they are not begun (P-PIPE-3)."""
+
+    def test_rename(self) -> None:
+        """P-GEN-12: between RNFR and RNTO it is a command like any other, and no rename waits behind it."""
+        world = World(many=1)
+        client = world.connect()
+        client.say(("USER", b"alice"), ("PASS", b"secret"), ("EPSV", b""))
+        world.turn()
+        client.say(("RETR", b"binary"))
+        world.turn()
+        client.say(("RNFR", b"text"), ("RETR", b"binary"), ("RNTO", b"n"), ("ABOR", b""))
+        world.turn()
+        self.assertEqual([426, 350, 450, 503, 226], [reply.code for reply in client.replies[4:]], client.told)
+        finish(world)
+
+
+class HalfClosedTests(FuzzCase):
+    def test_behind_a_header(self) -> None:
+        """P-DC-11: a data connection that a balancer has announced is told of its FIN on transports that know their first protocol alone, too."""
+        world = World(many=1, firewall_support=SiteFirewallSupport(proxy_from=("192.0.2.7",)))
+        client = world.connect("192.0.2.7")
+        client.send(version_1("198.51.100.5"))
+        client.say(("USER", b"alice"), ("PASS", b"secret"), ("EPSV", b""))
+        world.turn()
+        wire = client.dial("192.0.2.7")
+        assert wire is not None
+        wire.send(version_1("198.51.100.5"))
+        world.turn()
+        self.assertEqual(1, world.pool.open_connections)
+        client.leave(reset=True)
+        world.wait(20)
+        self.assertEqual(0, world.pool.open_connections)
         finish(world)

@@ -19,9 +19,10 @@ from twistftp.wire.paths import decode_name
 from twistftp.wire.replies import Reply, cleaned
 from twistftp.wire.states import Keeps, Login, Needs
 
-__all__ = ["LINE_TOO_LONG", "OTHER_PROTOCOLS", "TLS_FIRST", "dispatch", "named", "syntax_reply", "unknown"]
+__all__ = ["LINE_TOO_LONG", "OTHER_PROTOCOLS", "TLS_FIRST", "cut", "dispatch", "named", "syntax_reply", "unknown"]
 
 LINE_TOO_LONG = Reply.of(500, "Command line too long.")
+_CUT = Reply.of(450, "Transfer not started: the client asked to stop.")
 _NOT_LOGGED_IN = Reply.of(530, "Please log in with USER and PASS.")
 TLS_FIRST = Reply.of(530, 'This server requires TLS: send AUTH TLS first (choose "explicit FTP over TLS" in your client).')
 _PROTECT = Reply.of(522, "Data connections must be encrypted here: send PBSZ 0 and PROT P.")
@@ -61,6 +62,12 @@ def dispatch(session: Session, command: Command, argument: bytes) -> Reply | Cor
         return syntax_reply(command, str(error))
     result: Reply | Coroutine[Any, Any, Reply] = command.handler(session, value)
     return result
+
+
+def cut(session: Session) -> Reply:
+    """The answer to a transfer behind which an ABOR waits already (PROTOCOL P-PIPE-3). It is not begun, but nothing waits behind it any more."""
+    session.forget_pending(Keeps.NOTHING)
+    return _CUT
 
 
 def _unprotected(session: Session, command: Command) -> Reply | None:

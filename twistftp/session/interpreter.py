@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from twistftp.policy.diagnosis import Cause
 from twistftp.session.access import note
-from twistftp.session.dispatch import LINE_TOO_LONG, dispatch, named, unknown
+from twistftp.session.dispatch import LINE_TOO_LONG, cut, dispatch, named, unknown
 from twistftp.session.driver import drive
 from twistftp.session.failures import is_expected, reply_for
 from twistftp.session.intake import Intake
@@ -41,7 +41,6 @@ __all__ = ["ServerPI"]
 _TLS_RECORD = b"\x16"  # what a TLS client sends first (P-CONN-2)
 _FLOOD = Reply.of(421, "Command line too long.", closes=True)
 _PASSIVE = {227: "PASV", 229: "EPSV"}
-_CUT = Reply.of(450, "Transfer not started: the client asked to stop.")
 
 
 class ServerPI(Introducible):
@@ -205,7 +204,7 @@ class ServerPI(Introducible):
             if verb == "ABOR":  # even if it is denied by now
                 self._abort_awaited = False
             elif command.is_transfer:
-                self._finish(_CUT)
+                self._finish(cut(session))
                 return
         try:
             given = dispatch(session, command, argument)

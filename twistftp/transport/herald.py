@@ -15,11 +15,11 @@ from typing import Any
 
 from attrs import frozen
 from twisted.internet import main, tcp
-from twisted.internet.interfaces import IProtocol
+from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol
 from twisted.logger import Logger
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import alsoProvides, implementer
 
 from twistftp.policy.proxying import Proxies
 from twistftp.transport.deadlines import Deadlines
@@ -171,6 +171,9 @@ class Herald:
             if isinstance(transport, tcp.Server):
                 transport.hostname = announced.source.host
                 transport.logstr = f"{transport._getLogPrefix(protocol)},{transport.sessionno},{transport.hostname}"
+        if not isinstance(transport, tcp.Connection) and IHalfCloseableProtocol.providedBy(protocol):
+            self.readConnectionLost, self.writeConnectionLost = protocol.readConnectionLost, protocol.writeConnectionLost
+            alsoProvides(self, IHalfCloseableProtocol)
         protocol.makeConnection(transport)
         if rest:
             protocol.dataReceived(rest)
