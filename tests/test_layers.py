@@ -19,11 +19,12 @@ MAY_IMPORT = {
     "policy": frozenset({"wire", "policy"}),
     "credentials": frozenset(),
     "virtual_hosts": frozenset(),
+    "stock_attributes": frozenset({"policy"}),
     "storage": frozenset({"wire", "policy", "storage"}),
     "transport": frozenset({"wire", "policy", "transport"}),
     "accounts": frozenset({"wire", "policy", "credentials", "storage", "accounts"}),
     "session": frozenset({"wire", "policy", "credentials", "storage", "transport", "session"}),
-    "site": frozenset({"wire", "policy", "credentials", "virtual_hosts", "storage", "transport", "accounts", "session"}),
+    "site": frozenset({"wire", "policy", "credentials", "virtual_hosts", "stock_attributes", "storage", "transport", "accounts", "session"}),
 }
 # The outer shell, bottom first: each may import the layers above, itself, and what stands before it here.
 SHELL = (

@@ -13,6 +13,7 @@ The map of the package, bottom first; a module imports only from the rows above 
 ``transport``                   connections: sockets, TLS, the passive pool, active mode, data transfer
 ``session``                     the server-PI: one client's control connection, verb by verb
 ``site``, ``virtual_hosts``     :class:`FTPSite`, the factory, and sites that share a port
+``stock_attributes``            what programs set on Twisted's own factory, as settings
 ``capsules``                    sessions written down, and played again in memory
 ``monitoring`` and its kin      access logs, Prometheus metrics, the local control socket
 ``configuration``, ``service``  TOML and options to settings; the ``twistd ftpsite`` command

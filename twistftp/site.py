@@ -37,6 +37,7 @@ from twistftp.session.transcript import Transcript
 from twistftp.session.verbs.denied import denying, unknown_verbs
 from twistftp.session.verbs.table import SITE_VERBS, VERBS
 from twistftp.session.verdicts import Verdicts
+from twistftp.stock_attributes import StockAttributes
 from twistftp.storage.confinement import Confinement
 from twistftp.storage.listing_cache import SHARED as LISTINGS
 from twistftp.transport.deadlines import Deadlines
@@ -58,7 +59,7 @@ __all__ = ["FTPSite", "make_portal", "make_tls", "own_names"]
 _SHUTTING_DOWN = Reply.of(421, "The server is shutting down; try again later.", closes=True)
 
 
-class FTPSite(FTPFactory):
+class FTPSite(StockAttributes, FTPFactory):  # type: ignore[misc]  # in Twisted connectionLimit is None, or a number
     """
     One FTP site: give it to any endpoint's or reactor's ``listen``.
 

@@ -119,6 +119,11 @@ class StockTests(Base):
         self.failureResultOf(self.shell.stat(["broken"], KEYS), ftp.FileNotFoundError)
         self.failureResultOf(self.shell.stat(["none"]), ftp.FileNotFoundError)
 
+    def test_unknown_keys(self) -> None:
+        """A key that ``IFTPShell`` does not have is an ``AttributeError``, as with Twisted's own shell."""
+        self.failureResultOf(self.shell.stat(["f"], ("size", "colour")), AttributeError)
+        self.failureResultOf(self.shell.list(["sub"], ("size", "colour")), AttributeError)
+
     def test_list(self) -> None:
         """``list`` gives a directory's entries, or the file alone."""
         self.assertEqual([("g", [3])], self.successResultOf(self.shell.list(["sub"], ("size",))))

@@ -583,7 +583,12 @@ class StockTests(Base):
         removed = shell.removeFile(("f",))
         self.threads.run()
         self.successResultOf(removed)
-        self.failureResultOf(shell.openForWriting(("sub",)), ftp.PermissionDeniedError)
+
+    def test_directories(self) -> None:
+        """A directory, the root too, is told from other names that no file can have, as Twisted's own shell does."""
+        for path in (("sub",), (), ("up",)):
+            self.failureResultOf(self.store.openForWriting(path), ftp.IsADirectoryError)
+        self.failureResultOf(self.store.openForWriting((placing.RESERVED.decode() + "x",)), ftp.PermissionDeniedError)
 
 
 _EVENTS = st.lists(

@@ -77,13 +77,14 @@ class EprtTests(SynchronousTestCase):
 
     def test_other_families(self) -> None:
         """A family that is neither 1 nor 2 has its own error (P-EPRT-1, P-PB-17)."""
-        for text in ("|3|1.2.3.4|5000|", "|0|1.2.3.4|5000|", "|12|::1|5000|", "|²|::1|5000|"):
+        for text in ("|3|1.2.3.4|5000|", "|0|1.2.3.4|5000|", "|12|::1|5000|", "|3|nonsense||"):
             self.assertRaises(FamilyNotSupported, parse_eprt, text)
 
     def test_refused(self) -> None:
-        """The delimiters, an address of the family without zone or brackets, and a port from 1 to 65535 are needed (P-EPRT-1)."""
+        """The delimiters, a number for the family, an address of it without zone or brackets, and a port from 1 to 65535 are needed (P-EPRT-1)."""
         for text in (
             *("", "|", "|1|1.2.3.4|5000", "1|1.2.3.4|5000|", "|1|1.2.3.4|5000||", "x|1|1.2.3.4|5000|", "|1|1.2.3.4|5000|x", " 1 1.2.3.4 5000 "),
+            *("||||", "||1.2.3.4|5000|", "|IPv4|1.2.3.4|5000|", "|-1|1.2.3.4|5000|", "| 1|1.2.3.4|5000|", "|²|::1|5000|"),
             *("|1|::1|5000|", "|2|1.2.3.4|5000|", "|1|1.2.3|5000|", "|1||5000|", "|1|1.2.3.256|5000|", "|1|localhost|5000|", "|1|1.2.3.٣|5000|"),
             *("|2|[::1]|5000|", "|2|fe80::1%eth0|5000|", "|2|fe80::1%1|5000|", "|2|::1/64|5000|", "|1|01.2.3.4|5000|"),
             *("|1|1.2.3.4|0|", "|1|1.2.3.4|65536|", "|1|1.2.3.4|-1|", "|1|1.2.3.4|+5|", "|1|1.2.3.4| 5|", "|1|1.2.3.4||", "|1|1.2.3.4|000021|"),

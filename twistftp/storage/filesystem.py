@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, BinaryIO, TypeVar
 
 from twisted.internet import defer
@@ -210,7 +211,18 @@ class FilesystemShell:
 
     def openForWriting(self, path: Sequence[str]) -> defer.Deferred[StockWriter]:
         """A file's ``IWriteFile``; what it receives becomes the file when it is closed."""
-        return _deferred(path, lambda: StockWriter(self.open_upload(path)))
+
+        def open_it() -> StockWriter:
+            try:
+                return StockWriter(self.open_upload(path))
+            except failures.NameNotAllowed:
+                with suppress(failures.StorageError):  # nothing need be there
+                    entry = self.status(path)
+                    if (entry.resolved or entry).is_directory:
+                        raise ftp.IsADirectoryError("/".join(path)) from None
+                raise
+
+        return _deferred(path, open_it)
 
     def access(self, path: Sequence[str]) -> defer.Deferred[None]:
         """Succeed if ``path`` is a directory that can be listed (that is what Twisted's ``CWD`` asks)."""
@@ -285,8 +297,12 @@ class _LocalReader:
 
 
 def _values(entry: Entry, keys: Iterable[str]) -> list[object]:
+    """:raises AttributeError: there is no such key; that is what Twisted's own shell raises."""
     seen = entry.resolved or entry
-    return [_KEYS[key](seen) for key in keys]
+    try:
+        return [_KEYS[key](seen) for key in keys]
+    except KeyError as error:
+        raise AttributeError(f"IFTPShell has no key {error}") from None
 
 
 def _deferred(path: Sequence[str], function: Callable[[], Any]) -> defer.Deferred[Any]:

@@ -88,7 +88,7 @@ def parse_eprt(text: str) -> tuple[str, int]:
 
     ``<d>`` is whatever printable character comes first. The address is given in its plain, folded form.
 
-    :raises FamilyNotSupported: the family is neither 1 nor 2.
+    :raises FamilyNotSupported: the family is a number other than 1 and 2.
     :raises AddressError: anything else is wrong.
     """
     if not text or not 33 <= ord(text[0]) <= 126:
@@ -97,6 +97,8 @@ def parse_eprt(text: str) -> tuple[str, int]:
     if len(parts) != 5 or parts[0] or parts[4]:
         raise AddressError("three fields between delimiters are needed, as in |1|192.0.2.7|5000|")
     _, family, host, port, _ = parts
+    if not (family.isascii() and family.isdigit()):
+        raise AddressError("the network protocol must be a number, 1 or 2")
     if family not in _FAMILIES:
         raise FamilyNotSupported("network protocol not supported")
     try:
