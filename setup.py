@@ -32,7 +32,7 @@ setup(
     packages=[*find_packages(include=["twistftp", "twistftp.*"]), "twisted.plugins"],
     package_data={"twistftp": ["py.typed"]},
     install_requires=[
-        *("Twisted[tls]>=24.10", "attrs>=23.2", "cattrs>=23.2.1", "click>=8.1", "zope.interface>=6"),
+        *("Twisted[tls]>=24.10", "attrs>=23.2", "cattrs>=23.2.1", "click>=8.1", "zope.interface>=6.2"),
         # argon2-cffi hashes the passwords of users files; prometheus-client: /metrics; rich: the tables of "twistftp sessions".
         *("argon2-cffi>=21.2", "prometheus-client>=0.17", "rich>=13"),
         # These come with Twisted[tls]; certificates are read with the first, and "twistftp doctor" looks at a server's with both.

@@ -155,6 +155,27 @@ class ParseTests(Case):
             advice = f"; {name} is an option of twistd itself: it goes before the word ftpsite" if meant else ""
             self.assertEqual((1, f"twistd ftpsite: option {name} not recognized{advice}\n"), (error.code, stderr.getvalue()))
 
+    def test_files_of_twistd(self) -> None:
+        """A pid file or a log that cannot be is refused in a line, where ``twistd`` would show a traceback; relative ones start at its --rundir."""
+        rule = "there is no directory to make it in; make that first"
+        for above, line in (
+            ({"pidfile": "nix/a.pid"}, f"--pidfile nix/a.pid: {rule}; name another place, or none (--pidfile=), before the word ftpsite"),
+            ({"logfile": "nix/a.log"}, f"--logfile nix/a.log: {rule}; name another place, or -n for the terminal, before the word ftpsite"),
+            ({"pidfile": "a.pid", "rundir": "nix"}, "--rundir nix: no such directory\n"),
+            ({"pidfile": "a.pid", "rundir": str(self.root)}, ""),
+            ({"pidfile": "", "logfile": "-"}, ""),
+            ({"pidfile": "nix/a.pid", "chroot": str(self.root)}, ""),
+        ):
+            options, stderr = Options(), io.StringIO()
+            options.parent = above
+            self.patch(sys, "stderr", stderr)
+            root = "/" if "chroot" in above else str(self.root)
+            if line:
+                self.assertRaises(SystemExit, options.parseOptions, ["--root", root])
+                self.assertTrue(stderr.getvalue().startswith(f"twistd ftpsite: {line}"), stderr.getvalue())
+            else:
+                options.parseOptions(["--root", root])
+
     def test_unknown_user(self) -> None:
         """``twistd`` would end in a traceback for a ``--uid`` without a name."""
         if os.name != "posix":

@@ -24,7 +24,7 @@ from twistftp.policy.rule_text import parse_rule
 from twistftp.policy.settings import ServerSettings
 from twistftp.policy.tls import parse_policy
 from twistftp.privileges import ServingUser
-from twistftp.roots import Place
+from twistftp.roots import Place, file_trouble
 
 __all__ = ["Options"]
 
@@ -180,6 +180,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             raise usage.UsageError('--config "": must be a file, not empty')
         if self["root"] is None and self["config"] is None:
             raise usage.UsageError(f"--root is required (or --config with a file). {_EXAMPLE}")
+        self._judge_files_of_twistd()
         if self["no-anonymous"] and any(description.partition(":")[0] == "anonymous" for description in self["auth"]):
             raise usage.UsageError("--no-anonymous: contradicts --auth anonymous")
         try:
@@ -196,6 +197,21 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             self["capture"] = self.settings.sites[0].logging.capture
         if self["control-socket"] is not None:
             self["control-socket"] = self.settings.control_socket
+
+    def _judge_files_of_twistd(self) -> None:
+        """``twistd`` ends in a traceback where its pid file or its log cannot be; by default the first lies in the working directory."""
+        above: Any = getattr(self, "parent", None) or {}
+        if above.get("chroot"):
+            return
+        if not os.path.isdir(above.get("rundir") or "."):
+            raise usage.UsageError(f"--rundir {above['rundir']}: no such directory")
+        cures = {"pidfile": "name another place, or none (--pidfile=)", "logfile": "name another place, or -n for the terminal"}
+        for option, cure in cures.items():
+            file = above.get(option)
+            if file in (None, "", "-"):
+                continue
+            if trouble := file_trouble(os.path.abspath(os.path.join(above.get("rundir") or "", file)), Place()):
+                raise usage.UsageError(f"--{option} {file}: {trouble}; {cure}, before the word ftpsite")
 
     def reread(self) -> ServerSettings:
         """
