@@ -32,11 +32,11 @@ setup(
     packages=[*find_packages(include=["twistftp", "twistftp.*"]), "twisted.plugins"],
     package_data={"twistftp": ["py.typed"]},
     install_requires=[
-        *("Twisted[tls]>=24.10", "attrs>=23.1", "cattrs>=23.2", "click>=8.1", "zope.interface>=6"),
+        *("Twisted[tls]>=24.10", "attrs>=23.2", "cattrs>=23.2.1", "click>=8.1", "zope.interface>=6.2"),
         # argon2-cffi hashes the passwords of users files; prometheus-client: /metrics; rich: the tables of "twistftp sessions".
         *("argon2-cffi>=21.2", "prometheus-client>=0.17", "rich>=13"),
         # These come with Twisted[tls]; certificates are read with the first, and "twistftp doctor" looks at a server's with both.
-        *("cryptography>=42", "pyOpenSSL>=24", "service-identity>=23.1"),
+        *("cryptography>=45.0.7", "pyOpenSSL>=25.2", "service-identity>=23.1"),
     ],
     # aioftp is one of the clients that the tests upload with, trustme makes certificates, pytest tries the fixture.
     # atheris fuzzes the parsers by coverage (CONTRIBUTING.md); it is not made for all systems, so the tests do without.
@@ -52,7 +52,6 @@ setup(
         "Environment :: No Input/Output (Daemon)",
         "Framework :: Twisted",
         "Intended Audience :: System Administrators",
-        "License :: OSI Approved :: MIT License",
         "Operating System :: OS Independent",
         "Programming Language :: Python :: 3",
         "Programming Language :: Python :: 3 :: Only",

@@ -20,7 +20,7 @@ def fetched(event: dict) -> None:
 
 def main(folder: str) -> None:
     """Serve ``folder`` until somebody ends the program."""
-    site = FTPSite(SiteSettings(root=folder, name="Example"), passive_ports="50000-50100")
+    site = FTPSite(SiteSettings(root=folder, name="Example"), passive_ports="21000-21100")
     site.transcript.add_observer(fetched)
     endpoints.serverFromString(reactor, "tcp:2121").listen(site).addErrback(log.err)
     reactor.run()

@@ -132,7 +132,23 @@ MISTAKES = {
     "[site.logon_attempts]\nexempt = '10.0.0.0/8'": "[site.logon_attempts] exempt = \"10.0.0.0/8\": must be a list of texts: [\"…\", \"…\"]",
     "[site.logon_attempts]\nperiod = 0": "[site.logon_attempts] period = 0: must be 0.01 or more",
     "[site.logon_attempts]\nblock = -1": "[site.logon_attempts] block = -1: must be 0 or more",
-    "[site.authentication]\nusers_file = 'nix'": '[site.authentication] users_file = "nix": no such file',
+    "[site.tls]\ncertificate = ' '\nprivate_key = 'x'": '[site.tls] certificate = " ": must not be empty',
+    "[site.tls]\ncertificate = '$NIX_SUCH/a'\nprivate_key = 'x'": (
+        '[site.tls] certificate = "$NIX_SUCH/a": the environment variable NIX_SUCH is not set'
+    ),
+    '"a\\nb" = 1': '[[site]] "a\\nb": unknown key',
+    "authorization = ['x']": '[[site.authorization]] (number 1) = "x": must be a table',
+    "port = 1979-05-27": "[[site]] port = 1979-05-27: must be a whole number",
+    "[firewall_support]\npassive_ports = '5000-5001'": (
+        "[firewall_support] passive_ports: unknown key; did you mean data_channel_port_range in [firewall_support]?"
+    ),
+    "[firewall_support]\nlowDataChannelPort = 5000": (
+        "[firewall_support] lowDataChannelPort: unknown key; did you mean data_channel_port_range in [firewall_support]?"
+    ),
+    "externalIp4Address = '203.0.113.7'": (
+        "[[site]] externalIp4Address: unknown key; did you mean external_address in [site.firewall_support]?"
+    ),
+    "[site.authentication]\nusers_file = 'nix'": '[site.authentication] users_file = "nix": no such file; make it with: twistftp passwd FILE USER',
     "[site.authentication]\nusers_file = '$NIX_SUCH'": '[site.authentication] users_file = "$NIX_SUCH": the environment variable NIX_SUCH is not set',
     "[site.limits]\nmax_connections = -1": "[site.limits] max_connections = -1: must be 0 or more",
     "[site.limits]\ndata_channel_timeout = nan": "[site.limits] data_channel_timeout = nan: must be 0.01 or more",
@@ -209,7 +225,7 @@ WRONG_FILES = {
     "[site]\nroot = 'pub'": "site = { root = \"pub\" }: each site is a table of its own with two brackets: [[site]]",
     "site = [3]": "site = 3: must be a table",
     "[[site]]": "[[site]] root: is required",
-    "[[site]]\nroot = ''": '[[site]] root = "": must be a directory, not empty',
+    "[[site]]\nroot = ''": '[[site]] root = "": must not be empty',
     "[[site]]\nroot = '$TWISTFTP_UNSET/a'": '[[site]] root = "$TWISTFTP_UNSET/a": the environment variable TWISTFTP_UNSET is not set',
 }
 

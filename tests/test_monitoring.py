@@ -215,7 +215,7 @@ class EndpointTests(Case):
             place = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
             ended = run("-n", "--pidfile=", "ftpsite", "--root", "pub", "--port", "0", "--metrics", place, directory=self.base)
         self.assertEqual(1, ended.returncode)
-        self.assertRegex(ended.stderr, rf"\Atwistd ftpsite: metrics: cannot listen on {place}: [^\n]+\n\Z")
+        self.assertRegex(ended.stderr, rf"\Atwistd ftpsite: metrics: cannot listen on {place}: another program, [^\n]+\n\Z")
         ended = run("-n", "--pidfile=", "ftpsite", "--root", "pub", "--metrics", "9121:x", directory=self.base)
         self.assertRegex(ended.stderr, r"\Atwistd ftpsite: --metrics \"9121:x\": is no usable Twisted endpoint[^\n]+\n\Z")
 

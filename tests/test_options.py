@@ -7,6 +7,7 @@ from pathlib import Path
 from unittest import SkipTest
 
 from twisted.python.usage import UsageError
+from twisted.scripts.twistd import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
 
 from twistftp.options import Options
@@ -122,6 +123,10 @@ class ParseTests(Case):
             "--users /does/not/exist": '--users "/does/not/exist": no such file',
             "--users /": '--users "/": is a directory',
             "--nix": "option --nix not recognized",
+            "--passiveports 5000": "option --passiveports not recognized; did you mean --passive-ports?",
+            "--extern 5000": "option --extern not a unique prefix; did you mean --external-address or --external-ports?",
+            "--config=": '--config "": must be a file, not empty',
+            "--access-log-format json": "--access-log-format json: there is no access log; name its file with --access-log FILE",
             "--port": "option --port requires argument",
             "--config /does/not/exist": "/does/not/exist: no such file or directory",
             "stray": "unexpected argument 'stray'",
@@ -138,6 +143,38 @@ class ParseTests(Case):
     def test_forgotten_word(self) -> None:
         """A directory alone is taken for what it was meant to be."""
         self.assertEqual(f"unexpected argument {str(self.root)!r}; did you mean --root {self.root}?", self.refusal(str(self.root)))
+
+    def test_options_of_twistd(self) -> None:
+        """Those that were meant for ``twistd`` itself are told where they go; what it does not have either is just unknown."""
+        for arguments, meant in (("-n", True), ("--nodaemon", True), ("--logfile=x", True), ("-z", False), ("--logfil=x", False)):
+            options, stderr = Options(), io.StringIO()
+            options.parent = ServerOptions()
+            self.patch(sys, "stderr", stderr)
+            error = self.assertRaises(SystemExit, options.parseOptions, [arguments])
+            name = arguments.partition("=")[0]
+            advice = f"; {name} is an option of twistd itself: it goes before the word ftpsite" if meant else ""
+            self.assertEqual((1, f"twistd ftpsite: option {name} not recognized{advice}\n"), (error.code, stderr.getvalue()))
+
+    def test_files_of_twistd(self) -> None:
+        """A pid file or a log that cannot be is refused in a line, where ``twistd`` would show a traceback; relative ones start at its --rundir."""
+        rule = "there is no directory to make it in; make that first"
+        for above, line in (
+            ({"pidfile": "nix/a.pid"}, f"--pidfile nix/a.pid: {rule}; name another place, or none (--pidfile=), before the word ftpsite"),
+            ({"logfile": "nix/a.log"}, f"--logfile nix/a.log: {rule}; name another place, or -n for the terminal, before the word ftpsite"),
+            ({"pidfile": "a.pid", "rundir": "nix"}, "--rundir nix: no such directory\n"),
+            ({"pidfile": "a.pid", "rundir": str(self.root)}, ""),
+            ({"pidfile": "", "logfile": "-"}, ""),
+            ({"pidfile": "nix/a.pid", "chroot": str(self.root)}, ""),
+        ):
+            options, stderr = Options(), io.StringIO()
+            options.parent = above
+            self.patch(sys, "stderr", stderr)
+            root = "/" if "chroot" in above else str(self.root)
+            if line:
+                self.assertRaises(SystemExit, options.parseOptions, ["--root", root])
+                self.assertTrue(stderr.getvalue().startswith(f"twistd ftpsite: {line}"), stderr.getvalue())
+            else:
+                options.parseOptions(["--root", root])
 
     def test_unknown_user(self) -> None:
         """``twistd`` would end in a traceback for a ``--uid`` without a name."""

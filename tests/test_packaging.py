@@ -91,6 +91,10 @@ class SourceTests(SynchronousTestCase):
         text = (CHECKOUT / "twistftp" / "__init__.py").read_text("utf-8")
         self.assertIn(f'__version__ = "{twistftp.__version__}"\n', text)
 
+    def test_public_names(self) -> None:
+        """Those that are loaded when first used are shown before."""
+        self.assertLessEqual(set(twistftp.__all__), set(dir(twistftp)))
+
     def test_plugin_is_light(self) -> None:
         """The plugin file names our module by string: ``twistd`` loads it whatever command it runs."""
         tree = ast.parse((CHECKOUT / "twisted" / "plugins" / "twistftp_plugin.py").read_text("utf-8"))

@@ -41,8 +41,8 @@ class ExpandTests(SynchronousTestCase):
             "%NIX%": "the environment variable NIX is not set",
             "${}": "the environment variable ${} is not set",
             "~nix-nobody/x": "there is no user 'nix-nobody', so no home directory",
-            "": "must be a directory, not empty",
-            "$EMPTY": "must be a directory, not empty",
+            "": "must not be empty",
+            "$EMPTY": "must not be empty",
             "a\0b": "must not contain a NUL character",
         }.items():
             self.assertEqual(rule, str(self.assertRaises(ValueError, expand, written, self.ENVIRONMENT)))

@@ -254,10 +254,15 @@ class OwnPortalTests(SynchronousTestCase):
         self.assertEqual([], reactor.getDelayedCalls())
 
     def test_port_range(self) -> None:
-        """``passive_ports`` is a range or its text."""
+        """``passive_ports`` is a range, its text, or one port; of anything else the rule is told."""
         for ports in ("50000-50100", PortRange.parse("50000-50100")):
             site = FTPSite(SiteSettings(root="/srv"), portal_of(CountingRealm(None)), passive_ports=ports, reactor=MemoryReactorClock())
             self.assertEqual("50000-50100", str(site.pool.ports))
+        settings, portal, reactor = SiteSettings(root="/srv"), portal_of(CountingRealm(None)), MemoryReactorClock()
+        self.assertEqual(PortRange(50000, 50000), FTPSite(settings, portal, passive_ports=50000, reactor=reactor).pool.ports)
+        for wrong in ((50000, 50100), 80, None):
+            with self.assertRaisesRegex(ValueError, "a range is LOW-HIGH|outside 1024-65535"):
+                FTPSite(settings, portal, passive_ports=wrong, reactor=reactor)
 
 
 class SharingTests(SynchronousTestCase):

@@ -39,6 +39,11 @@ __all__ = ["FTPSite", "SiteSettings", "__version__"]
 _HOMES = {"FTPSite": "twistftp.site", "SiteSettings": "twistftp.policy.settings"}
 
 
+def __dir__() -> list[str]:
+    """The public names, whether they are loaded or not: for ``help()`` and for those who complete names."""
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> object:
     """Load a public name when it is first asked for (PEP 562), so that ``import twistftp`` stays light."""
     if name in _HOMES:

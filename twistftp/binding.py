@@ -21,7 +21,7 @@ from twistftp.policy.channels import PortRange
 from twistftp.policy.settings import SiteSettings
 from twistftp.wire.addresses import is_loopback
 
-__all__ = ["CannotBind", "CannotStart", "close_ports", "has_same_binding", "open_ports", "port_numbers", "range_text", "where"]
+__all__ = ["CannotBind", "CannotStart", "close_ports", "has_same_binding", "open_ports", "port_numbers", "range_text", "reason_of", "where"]
 
 _log = Logger()
 _NO_IPV6 = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT, errno.EPFNOSUPPORT})
@@ -69,7 +69,7 @@ def open_ports(reactor: Any, listen: Listen, settings: SiteSettings, factory: An
             _open_addresses(listen, settings, factory, opened)
     except Exception as error:
         close_ports(opened)
-        raise CannotBind(f"{settings.name}: cannot listen on {place}: {_reason(error)}") from error
+        raise CannotBind(f"{settings.name}: cannot listen on {place}: {reason_of(error)}") from error
     return opened
 
 
@@ -101,7 +101,7 @@ def _open_endpoint(reactor: Any, name: str, text: str, factory: Any, opened: lis
 
     def failed(failure: Failure) -> None:
         if is_late:
-            _log.error("{name}: cannot listen on {text}: {reason}", name=name, text=text, reason=_reason(failure.value))
+            _log.error("{name}: cannot listen on {text}: {reason}", name=name, text=text, reason=reason_of(failure.value))
         else:
             failures.append(failure)
 
@@ -150,7 +150,8 @@ def _place(port: int, address: str, everywhere: str = "all addresses") -> str:
     return f"port {port} of {address}{' (loopback: remote clients cannot reach this)' if is_loopback(address) else ''}"
 
 
-def _reason(error: BaseException | None) -> str:
+def reason_of(error: BaseException | None) -> str:
+    """Why a port cannot be opened, in plain words and on one line."""
     cause = error.socketError if isinstance(error, CannotListenError) else error
     known = _REASONS.get(getattr(cause, "errno", 0))
     return known or " ".join((getattr(cause, "strerror", None) or str(cause) or type(cause).__name__).split())

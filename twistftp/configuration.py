@@ -63,6 +63,9 @@ OPTIONS: Mapping[tuple[str | int, ...], str] = {
     ("metrics", "endpoint"): "--metrics",
 }
 
+_KEYS = {option[2:].replace("-", "_"): str(place[-1]) for place, option in OPTIONS.items()}
+"""What an option is called in the file."""
+
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 """A key that TOML wants no quotes around."""
 
@@ -123,9 +126,12 @@ class _Source:
         if where[0] == "site" and not self.path:
             return OPTIONS.get(where, str(where[-1]))
         *tables, key = [part for part in where if isinstance(part, str)]
+        key = key if _BARE.fullmatch(key) else _shown(key)
         number = next((f" (site {part + 1})" for part in where[:2] if isinstance(part, int) and part), "")
         number += next((f" (number {part + 1})" for part in where[2:] if isinstance(part, int)), "")
         table = {"": "", "site": "[[site]] "}.get(".".join(tables), f"[{'.'.join(tables)}] ")
+        if where[2:] and isinstance(where[-1], int):
+            return f"{self.path}: [[{'.'.join((*tables, key))}]]{number}"  # such a table as a whole
         if any(isinstance(part, int) for part in where[2:]):
             table = f"[{table[:-1]}] "  # a table that may be repeated, [[site.authorization]]
         return f"{self.path}: {table}{key}{number}"
@@ -156,7 +162,8 @@ class _Source:
             match fault:
                 case ForbiddenExtraKeysError():
                     key = min(fault.extra_fields)
-                    raise ConfigurationError(f"{self.name((*where, key))}: unknown key{advice(key, fault.cl)}") from None
+                    meant = advice(key, fault.cl, _KEYS.get(key, ""))
+                    raise ConfigurationError(f"{self.name((*where, key))}: unknown key{meant}") from None
                 case BadSetting():
                     self.refuse((*where, fault.name), fault.value, fault.rule)
                 case Refused():
@@ -246,7 +253,8 @@ class _Source:
         which may have to keep those that it read before its chroot or as another user.
         """
         keys = [key for key in ("certificate", "private_key", "client_ca") if getattr(tls, key)]
-        paths: dict[str, Any] = {key: os.path.normpath(os.path.join(self._start((*where, key)), expand(getattr(tls, key)))) for key in keys}
+        found = {key: self._expanded((*where, key), getattr(tls, key)) for key in keys}
+        paths: dict[str, Any] = {key: os.path.normpath(os.path.join(self._start((*where, key)), file)) for key, file in found.items()}
         tls = evolve(tls, **paths)
         if not keys or place.is_serving:
             return tls
@@ -312,4 +320,4 @@ def _toml(value: object) -> str:
     if isinstance(value, dict):
         inside = ", ".join(f"{key if _BARE.fullmatch(key) else _toml(key)} = {_toml(one)}" for key, one in value.items())
         return f"{{ {inside} }}" if inside else "{}"
-    return repr(value)
+    return str(value)  # numbers, and the dates and times of TOML

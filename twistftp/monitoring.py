@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.logger import Logger
 
-from twistftp.binding import CannotBind, where
+from twistftp.binding import CannotBind, reason_of, where
 from twistftp.control import Answers, CannotServe, ControlSocket
 from twistftp.logfile import CannotOpen, InThread
 from twistftp.places import usual_places
@@ -216,8 +216,8 @@ class Monitoring:
             failures: list[Any] = []
             serverFromString(self._reactor, endpoint).listen(web_site(self, self._read_metrics)).addCallbacks(opened.append, failures.append)
             if failures or not opened:
-                reason = failures[0].getErrorMessage() if failures else "it takes its time"
-                raise CannotBind(f"metrics: cannot listen on {endpoint}: {' '.join(reason.split())}")
+                reason = reason_of(failures[0].value) if failures else "it takes its time"
+                raise CannotBind(f"metrics: cannot listen on {endpoint}: {reason}")
             self._port, self._endpoint = opened[0], endpoint
 
     def _open_socket(self, wanted: str) -> None:

@@ -6,7 +6,9 @@ Not here: the rules of the values (``configuration`` judges options and file ali
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +24,7 @@ from twistftp.policy.rule_text import parse_rule
 from twistftp.policy.settings import ServerSettings
 from twistftp.policy.tls import parse_policy
 from twistftp.privileges import ServingUser
-from twistftp.roots import Place
+from twistftp.roots import Place, file_trouble
 
 __all__ = ["Options"]
 
@@ -152,21 +154,41 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         try:
             super().parseOptions(options)
         except usage.UsageError as error:
+            line = f"{error}{self._meant(str(error))}"
             if getattr(self, "parent", None) is None:
-                raise
-            sys.stderr.write(f"twistd ftpsite: {error}\n")
+                raise usage.UsageError(line) from None
+            sys.stderr.write(f"twistd ftpsite: {line}\n")
             raise SystemExit(1) from None
+
+    def _meant(self, complaint: str) -> str:
+        """What may have been meant, where getopt complains of an option: one of twistd's own in the wrong place, or one like it."""
+        match = re.fullmatch(r"option (-(\w)|--([^ =]+)) not (recognized|a unique prefix)", complaint)
+        if match is None:
+            return ""
+        name = match[3] or ""
+        above: Any = getattr(self, "parent", None)
+        if above is not None and (name in {one.rstrip("=") for one in above.longOpt} or (match[2] or "-") in above.shortOpt):
+            return f"; {match[1]} is an option of twistd itself: it goes before the word ftpsite"
+        names = sorted(one.rstrip("=") for one in self.longOpt)
+        beginning = [one for one in names if name and one.startswith(name)]
+        near = beginning or difflib.get_close_matches(name, names, 1)
+        return f"; did you mean {' or '.join(f'--{one}' for one in near)}?" if near else ""
 
     def postOptions(self) -> None:
         """Judge everything before anything is opened."""
+        if self["config"] == "":
+            raise usage.UsageError('--config "": must be a file, not empty')
         if self["root"] is None and self["config"] is None:
             raise usage.UsageError(f"--root is required (or --config with a file). {_EXAMPLE}")
+        self._judge_files_of_twistd()
         if self["no-anonymous"] and any(description.partition(":")[0] == "anonymous" for description in self["auth"]):
             raise usage.UsageError("--no-anonymous: contradicts --auth anonymous")
         try:
             self.settings = read(self["config"], self._given(), self.place())
         except ConfigurationError as error:
             raise usage.UsageError(str(error)) from None
+        if self["access-log-format"] is not None and not self.settings.sites[0].logging.file:
+            raise usage.UsageError(f"--access-log-format {self['access-log-format']}: there is no access log; name its file with --access-log FILE")
         if self["config"] is not None:
             self["config"] = os.path.abspath(self["config"])  # a daemon changes its directory, and SIGHUP reads again
         if self["access-log"] is not None:
@@ -175,6 +197,21 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             self["capture"] = self.settings.sites[0].logging.capture
         if self["control-socket"] is not None:
             self["control-socket"] = self.settings.control_socket
+
+    def _judge_files_of_twistd(self) -> None:
+        """``twistd`` ends in a traceback where its pid file or its log cannot be; by default the first lies in the working directory."""
+        above: Any = getattr(self, "parent", None) or {}
+        if above.get("chroot"):
+            return
+        if not os.path.isdir(above.get("rundir") or "."):
+            raise usage.UsageError(f"--rundir {above['rundir']}: no such directory")
+        cures = {"pidfile": "name another place, or none (--pidfile=)", "logfile": "name another place, or -n for the terminal"}
+        for option, cure in cures.items():
+            file = above.get(option)
+            if file in (None, "", "-"):
+                continue
+            if trouble := file_trouble(os.path.abspath(os.path.join(above.get("rundir") or "", file)), Place()):
+                raise usage.UsageError(f"--{option} {file}: {trouble}; {cure}, before the word ftpsite")
 
     def reread(self) -> ServerSettings:
         """

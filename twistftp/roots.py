@@ -54,7 +54,7 @@ def expand(text: str, environment: Mapping[str, str] | None = None) -> str:
 
     expanded = _VARIABLE.sub(value, text)
     if not expanded.strip():
-        raise ValueError("must be a directory, not empty")
+        raise ValueError("must not be empty")
     if "\0" in expanded:
         raise ValueError("must not contain a NUL character")
     if expanded.startswith("~"):

@@ -67,14 +67,14 @@ class FTPSite(StockAttributes, FTPFactory):  # type: ignore[misc]  # in Twisted 
     :param portal: logs users in; any realm works whose avatars provide ``twisted.protocols.ftp.IFTPShell``. ``None``: a portal
         of the site's own, which admits anonymous users (if the settings do) to ``settings.root``, read-only. The default authorization
         rules are for this one's users alone; rules and filters that the settings state hold for all.
-    :param passive_ports: the data channel port range, when the site has a pool to itself.
+    :param passive_ports: the data channel port range, such as ``"21000-21100"`` or ``21000``, when the site has a pool to itself.
     :param pool: a pool of passive ports that several sites share.
     :param reactor: the reactor; ``None`` means the installed one.
     :param source: what is known of the source port of active connections, when several sites share that.
     :param lookup: finds the addresses of external names; ``None`` asks DNS.
     :param tls: certificate and key, if they were read already; ``None`` reads what ``settings.tls`` names.
-    :raises ValueError: certificate or key cannot be used.
-    :raises OSError: one of them cannot be read.
+    :raises ValueError: certificate, key or passive ports cannot be used.
+    :raises OSError: certificate, key or the root cannot be read.
     :param numbers: gives each session its number; sites that share it have no two sessions of one number.
     :param census: knows the connections of the same site in other processes, for limits of all together (``workers.census``).
     """
@@ -89,7 +89,7 @@ class FTPSite(StockAttributes, FTPFactory):  # type: ignore[misc]  # in Twisted 
         settings: SiteSettings,
         portal: Portal | None = None,
         *,
-        passive_ports: PortRange | str = DYNAMIC,
+        passive_ports: PortRange | str | int = DYNAMIC,
         pool: PassivePool | None = None,
         reactor: Any = None,
         source: SourcePort | None = None,
@@ -103,7 +103,7 @@ class FTPSite(StockAttributes, FTPFactory):  # type: ignore[misc]  # in Twisted 
             from twisted.internet import reactor
         self.reactor = reactor
         if pool is None:
-            ports = PortRange.parse(passive_ports) if isinstance(passive_ports, str) else passive_ports
+            ports = passive_ports if isinstance(passive_ports, PortRange) else PortRange.parse(str(passive_ports))
             pool = PassivePool(reactor, ports, Deadlines(reactor))
         self.pool = pool
         self.deadlines = pool.deadlines

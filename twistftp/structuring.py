@@ -28,6 +28,16 @@ Where = tuple[str | int, ...]
 """The keys and indexes that lead to a value of the file."""
 
 
+_IIS_NAMES = {
+    "lowDataChannelPort": "data_channel_port_range",
+    "highDataChannelPort": "data_channel_port_range",
+    "externalIp4Address": "external_address",
+    "physicalPath": "root",
+    "serverCertHash": "certificate",
+    "ssl": "tls",
+}
+"""Keys of IIS's configuration whose names are far from ours."""
+
 _GRACE, _WORKERS = attrs.fields(ServerSettings).grace, attrs.fields(ServerSettings).workers
 _LISTING_CACHE = attrs.fields(ServerSettings).listing_cache
 
@@ -176,10 +186,18 @@ def first_fault(error: BaseException, where: Where) -> tuple[Where, BaseExceptio
     return where, error
 
 
-def advice(key: str, kind: type) -> str:
-    """What may have been meant by an unknown key of the table ``kind``: one like it, or one that lives elsewhere."""
-    if elsewhere := _homes(Document, "").get(key):
+def advice(key: str, kind: type, known_as: str = "") -> str:
+    """
+    What may have been meant by an unknown key of the table ``kind``: one like it, or one that lives elsewhere.
+
+    :param known_as: the key's name here, if it is known that people have another one for it.
+    """
+    homes = _homes(Document, "")
+    if elsewhere := homes.get(key):
         return f"; it belongs into {elsewhere}"
+    known_as = known_as or _IIS_NAMES.get(key, "")
+    if elsewhere := homes.get(known_as):
+        return f"; did you mean {known_as} in {elsewhere}?"
     near = difflib.get_close_matches(key, [one.name for one in attrs.fields(kind)], 3)
     # difflib rates "root" as near to "prot" as "port" is: swapped letters come first.
     return f"; did you mean {max(near, key=lambda name: sorted(name) == sorted(key))}?" if near else ""

@@ -77,6 +77,13 @@ class PasswdTests(SynchronousTestCase):
             self.assertRegex(said, rf"\Atwistftp passwd: [^\n]*{rule}[^\n]*\n\Z")
         self.assertFalse(self.path.exists())
 
+    def test_no_place(self) -> None:
+        """What is wrong with the file is said before anybody is asked for a password."""
+        missing = self.path / "deeper"
+        for path, rule in ((missing, "there is no directory to make it in; make that first"), (Path(os.curdir), "is a directory")):
+            result = CliRunner().invoke(main, ["passwd", str(path), "alice"], input="")
+            self.assertEqual((1, f"twistftp passwd: {path}: {rule}\n"), (result.exit_code, result.output))
+
     def test_not_a_users_file(self) -> None:
         """A file that is none is not changed, nor one whose directory is not there."""
         self.path.write_text("root:x:0:0:root\n")

@@ -42,7 +42,7 @@ def _load(path: str, is_reserved: IsReserved) -> tuple[dict[str, User], _Signatu
             status = os.fstat(descriptor)
             content = file.read(_LARGEST + 1) if stat.S_ISREG(status.st_mode) else None
     except FileNotFoundError:
-        raise BadUsersFile("no such file") from None
+        raise BadUsersFile("no such file; make it with: twistftp passwd FILE USER") from None
     except OSError as error:
         raise BadUsersFile((error.strerror or str(error)).lower()) from error
     if content is None:

@@ -6,6 +6,7 @@ Not here: the form of the file (``accounts.users_file``), and how it is written 
 
 from __future__ import annotations
 
+import os
 import sys
 import unicodedata
 
@@ -16,6 +17,7 @@ from twistftp.accounts.saving import change
 from twistftp.accounts.users_file import BadUsersFile, name_trouble, parse, with_user, without_user
 from twistftp.cli.failing import one_line_errors
 from twistftp.policy.settings import Authentication
+from twistftp.roots import Place, file_trouble
 
 __all__ = ["passwd"]
 
@@ -47,6 +49,7 @@ def passwd(file: str, user: str, delete: bool) -> None:
 
 
 def _store(file: str, user: str) -> str:
+    _judge(file)  # before somebody types a password, twice
     password = _password()
     if trouble := password_trouble(password):
         raise BadUsersFile(trouble)
@@ -61,6 +64,21 @@ def _store(file: str, user: str) -> str:
     change(file, edit)
     before, after = counts
     return f"{file}: {user} added" if after > before else f"{file}: password of {user} changed"
+
+
+def _judge(file: str) -> None:
+    """
+    Whether the file can be a users file, or be made one.
+
+    :raises BadUsersFile: it is none, or there is no place for it.
+    :raises OSError: it cannot be read.
+    """
+    try:
+        with open(file, "rb") as opened:
+            _good(file, opened.read())
+    except FileNotFoundError:
+        if trouble := file_trouble(os.path.realpath(file), Place()):
+            raise BadUsersFile(f"{file}: {trouble}") from None
 
 
 def _delete(file: str, user: str) -> str:

@@ -3,8 +3,19 @@ What a site tells the log: one structured event a login, a transfer and, where w
 
 Not here: files and formats of access logs; they observe these events.
 
-Every event carries ``ftp_event`` (``"opened"``, ``"login"``, ``"transfer"``, ``"data port"``, ``"tls"``, ``"denial"``, ``"command"``,
-``"closed"``), ``site``, ``session`` (a number), ``peer`` and ``user``.
+Every event carries ``ftp_event``, ``site``, ``session`` (a number), ``peer`` and ``user`` (``"-"`` before the login). By ``ftp_event``:
+
+==========================  ======================================================================================================
+``"opened"``, ``"closed"``  a session begins, ends
+``"login"``                 ``code``; ``mail``, what an anonymous user gave for a password; ``tls``, version and cipher, or ``""``; where the
+                            site refuses a user whose password was right ``cause``, ``substatus`` and ``why``
+``"command"``               ``line``, secrets masked; ``code`` and ``reply``; ``seconds``
+``"transfer"``              ``verb``, ``path``, ``octets``, ``seconds``; ``cause``, ``""`` if it is complete, else there is ``why``, too
+``"data port"``             a data port came to nothing before any transfer: ``cause``, ``why``
+``"denial"``                rules or filters refuse a command: ``verb``, ``path``, ``cause``, ``substatus``, ``why``
+``"tls"``                   a handshake has failed: ``why``
+==========================  ======================================================================================================
+
 An observer that is added here sees them all, a recorder is called without any event being made. Twisted's log gets logins and
 transfers, at most :data:`LINES_A_SECOND` of them,
 because to write such a line costs as much as a small transfer; the rest is counted. ``[site.logging] commands`` sends it everything.

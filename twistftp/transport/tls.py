@@ -60,8 +60,7 @@ def _choose_protocol(connection: SSL.Connection, offered: Sequence[bytes]) -> by
 
 def _set_ciphers(context: SSL.Context, more: bytes = b"") -> None:
     context.set_cipher_list(_CIPHERS + more)
-    if hasattr(context, "set_tls13_ciphersuites"):  # of pyOpenSSL 25.2; before that in OpenSSL's order
-        context.set_tls13_ciphersuites(_CIPHERS_1_3)
+    context.set_tls13_ciphersuites(_CIPHERS_1_3)
 
 
 @cache

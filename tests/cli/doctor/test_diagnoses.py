@@ -331,6 +331,17 @@ class PortsTests(DoctorCase):
                 self.assertNotIn("s3cret", result.output)
                 self.assertNotIn("Traceback", result.output)
 
+    def test_usage_lines(self) -> None:
+        """What is wrong with an option is told with its name and value."""
+        for arguments, line in (
+            (["ftp://h", "--ports", "9-1"], "--ports 9-1: a range of ports is LOW-HIGH or N, from 1 to 65535"),
+            (["ftp://h", "--ports", ""], "--ports : a range of ports is"),
+            (["ftps://127.0.0.1", "--ca", __file__], f"--ca {__file__}: holds no certificate in PEM form"),
+            (["ftps://127.0.0.1", "--ca", "/no/such/file"], "--ca /no/such/file: no such file or directory"),
+        ):
+            with self.subTest(arguments=arguments):
+                self.assertIn(f"Error: {line}", self.run_doctor(*arguments).output)
+
 
 def _pasv_then(port: int, good: int) -> Callable[[Talk, str], Words]:
     """PASV that is as it should be so many times, and then names one port."""

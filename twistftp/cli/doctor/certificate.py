@@ -38,8 +38,10 @@ def checking(ca: str) -> ssl.SSLContext:
     """
     try:
         context = ssl.create_default_context(cafile=ca or None)
-    except OSError as error:  # ssl.SSLError is one
-        raise CannotTrust(error.strerror or "no certificates in PEM form") from None
+    except ssl.SSLError:
+        raise CannotTrust("holds no certificate in PEM form") from None
+    except OSError as error:
+        raise CannotTrust((error.strerror or str(error)).lower()) from None
     context.check_hostname = False  # service-identity does it, and the doctor goes on to say what else it sees
     return context
 

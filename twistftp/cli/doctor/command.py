@@ -35,7 +35,7 @@ def doctor(url: str, ports: str | None, ca: str | None, insecure: bool, timeout:
     """
     try:
         target = parse_target(url)
-        scanned = parse_ports(ports) if ports else None
+        scanned = None if ports is None else parse_ports(ports)
     except TargetError as error:
         raise click.UsageError(str(error)) from None
     if ca and insecure:

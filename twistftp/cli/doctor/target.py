@@ -115,5 +115,5 @@ def parse_ports(text: str) -> range:
     low, dash, high = text.partition("-")
     numbers = [part for part in (low, high if dash else low) if part.isascii() and part.isdigit() and len(part) <= 5]
     if len(numbers) < 2 or not 1 <= int(numbers[0]) <= int(numbers[1]) <= 65535:
-        raise TargetError("a range of ports is LOW-HIGH or N, from 1 to 65535")
+        raise TargetError(f"--ports {text}: a range of ports is LOW-HIGH or N, from 1 to 65535")
     return range(int(numbers[0]), int(numbers[1]) + 1)
