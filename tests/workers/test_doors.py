@@ -101,8 +101,8 @@ class DoorsCase(TestCase):
     def hand(self, door: Door, hall: int) -> list[Any]:
         """One worker opens a door."""
         number, is_own, is_proxied = door.kind
-        self.halls[hall].give("Files", Handed(number, is_own, is_proxied, door.socket.dup()))
-        return self.halls[hall].open("Files", self.sites[hall])
+        self.halls[hall].give(Handed(number, is_own, is_proxied, door.socket.dup()))
+        return self.halls[hall].open([number], self.sites[hall])
 
     async def ask(self, *address: Any, family: socket.AddressFamily = socket.AF_INET, say: bytes = b"") -> str:
         """What a client hears; ``""`` if it hears nothing."""
@@ -226,10 +226,10 @@ class SharingTests(DoorsCase):
         """A port that is closed before its site has opened it leaves nothing behind."""
         door = self.door(self.doors.listen(0, self.sites[0], "127.0.0.1"))
         mine = door.socket.dup()
-        self.halls[0].give("Files", Handed(door.number, True, False, mine))
+        self.halls[0].give(Handed(door.number, True, False, mine))
         self.halls[0].close(door.number)
         self.assertEqual(-1, mine.fileno())
-        self.assertEqual([], self.halls[0].open("Files", self.sites[0]))
+        self.assertEqual([], self.halls[0].open([door.number], self.sites[0]))
 
     async def test_numbers(self) -> None:
         """Every door has a number of its own."""

@@ -68,6 +68,7 @@ class _Shared:
     sessionno: int
     _asked = 1  # connections asked for in a turn
     _luck = 0  # turns, one after the other, in which there were as many
+    _is_paused = False
     socket: Any
     factory: Any
     connected: Any
@@ -90,7 +91,7 @@ class _Shared:
         name = skt.getsockname()
         self._realPortNumber = name[1] if skt.family != socket.AF_UNIX else None
         self.socket, self.fileno, self.connected = skt, skt.fileno, True
-        self.startReading()  # type: ignore[attr-defined]
+        self.startReading()
 
     def doRead(self) -> None:
         """Take the connections that wait, one by one, or leave them to others. Where they come singly, none is asked for in vain."""
@@ -105,6 +106,23 @@ class _Shared:
         self._luck += 1
         if self._luck == _LUCKY and self._asked < _MOST:
             self._asked, self._luck = self._asked + 1, 0
+
+    def startReading(self) -> None:
+        """Look for connections, unless the port is paused: whoever had it rest for a moment knows nothing of that."""
+        if not self._is_paused:
+            super().startReading()  # type: ignore[misc]
+
+    def pause(self) -> None:
+        """Take no connection until :meth:`resume`: other processes do."""
+        self._is_paused = True
+        if self.connected:
+            self.stopReading()  # type: ignore[attr-defined]
+
+    def resume(self) -> None:
+        """Take connections again."""
+        self._is_paused = False
+        if self.connected:
+            self.startReading()
 
     def connectionLost(self, reason: Failure) -> None:
         """Close it here, once."""

@@ -215,6 +215,13 @@ class WorkerMonitoring(Monitoring):
         """The sessions."""
         return sessions(self)
 
+    def _open_log(self, site: FTPSite) -> None:
+        """An access log that cannot be opened ends no worker: it may take another's place long after the supervisor could not open it either."""
+        try:
+            super()._open_log(site)
+        except CannotBind as error:
+            self._log.error("{error}; this worker goes on as it is", error=error)
+
     def _opened_log(self, path: str, form: str, name: str) -> CommandLog | TransferLog:
         descriptor = self._descriptors.get(path, -1)
         shared = os.dup(descriptor) if descriptor >= 0 else -1

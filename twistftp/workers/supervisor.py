@@ -86,6 +86,10 @@ class _Range:
         """Nothing is open."""
 
 
+def _numbers(served: Mapping[str, list[Door]]) -> dict[str, list[int]]:
+    return {name: [door.number for door in doors] for name, doors in served.items()}
+
+
 class Supervisor(Server):
     """The server of the process that ``twistd`` has started, when there are workers."""
 
@@ -123,15 +127,11 @@ class Supervisor(Server):
     def startService(self) -> None:
         """Start the workers, when the reactor runs."""
         super().startService()
-        self.reactor.callWhenRunning(self._begin)
+        self.reactor.callWhenRunning(self._staff.begin)
 
-    def _begin(self) -> None:
-        for door in self._all_doors():
-            door.is_new = False
-        self._staff.begin()
-
-    def _all_doors(self) -> list[Door]:
-        return [door for service in self.services for door in service.ports]
+    def _served(self) -> dict[str, list[Door]]:
+        """The ports of each site."""
+        return {service.settings.name: list(service.ports) for service in self.services}
 
     # Workers
 
@@ -145,7 +145,7 @@ class Supervisor(Server):
             theirs.close()
             raise
         theirs.close()
-        member = Member(slot, pid, channel, self.reactor.seconds())
+        member = Member(slot, pid, channel, self.reactor.seconds(), {door.number for doors in self._served().values() for door in doors})
         connect(self.reactor, ours, channel)
         return member
 
@@ -156,11 +156,12 @@ class Supervisor(Server):
         pan = Pan(self._scales, slot)
         porter = Porter(reactor, pan)
         hall = Hall(reactor, porter)
-        for service in self.services:
-            for door in service.ports:
-                number, is_own, is_proxied = door.kind
-                hall.give(service.settings.name, Handed(number, is_own, is_proxied, door.socket.dup()))
-                child.cover(door.socket.fileno())
+        served = self._served()
+        for doors in served.values():
+            for door in doors:
+                hall.give(Handed(*door.kind, door.socket.dup()))
+        for door in self._doors:  # those that are just being closed, too: else this process would keep them open
+            child.cover(door.socket.fileno())
         ports, part = settings.firewall_support.data_channel_port_range, self._parts_of_range(settings)[slot]
         census, pool = Census(self._board, slot, reactor), assembly.make_pool(ports)
         pool.share(part, ports)
@@ -180,7 +181,7 @@ class Supervisor(Server):
                 return monitoring
 
             made = {"make_portal": assembly.make_portal, "make_site": make_site, "make_tls": assembly.make_tls, "make_monitoring": make_monitoring}
-            return WorkerServer(reactor, settings, pool, hall=hall, part=part, listen=self._listen, **made)
+            return WorkerServer(reactor, settings, pool, hall=hall, doors=_numbers(served), part=part, listen=self._listen, **made)
 
         worker = Worker(reactor, hall, porter, make_server)
         connect(reactor, end, worker.channel)
@@ -232,7 +233,7 @@ class Supervisor(Server):
         self._has_changed = False
         await super()._reload()
         if not self._has_changed:
-            await self._ask_all("reopen")
+            self._say_to_all("reopen")
 
     def _made(self, new: ServerSettings) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         ports = new.firewall_support.data_channel_port_range
@@ -246,17 +247,12 @@ class Supervisor(Server):
         await super()._change(new, portals, identities)
         self._has_changed = True
         settings = self._effective()
-        packed, parts = pack(settings), self._parts_of_range(settings)
-        fresh = [(service.settings.name, door) for service in self.services for door in service.ports if door.is_new]
-        ports = [(name, *door.kind) for name, door in fresh]
-        descriptors = [door.socket.fileno() for _, door in fresh]
-        asked = []
-        for member in self._staff:
-            part = parts[member.slot]
-            asked.append(member.channel.ask("reload", descriptors, settings=packed, ports=ports, part=[part.low, part.high]))
-        for _, door in fresh:
-            door.is_new = False
-        await DeferredList(asked, consumeErrors=True)
+        packed, parts, served = pack(settings), self._parts_of_range(settings), self._served()
+        for member in self._staff:  # nobody waits for them: each does one after another what it is told
+            fresh = [door for doors in served.values() for door in doors if door.number not in member.doors]
+            member.doors.update(door.number for door in fresh)
+            descriptors, kinds, part = [door.socket.fileno() for door in fresh], [door.kind for door in fresh], parts[member.slot]
+            member.channel.say("reload", descriptors, settings=packed, ports=kinds, doors=_numbers(served), part=[part.low, part.high])
 
     # The end
 

@@ -10,7 +10,7 @@ import base64
 import pickle
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -48,6 +48,9 @@ def unpack(text: str) -> ServerSettings:
     return pickle.loads(base64.b64decode(text))  # type: ignore[no-any-return]  # noqa: S301
 
 
+ByName = Mapping[str, Sequence[int]]
+
+
 class _QuietSite(SiteService):
     """The supervisor has said what is served."""
 
@@ -59,22 +62,23 @@ class WorkerServer(Server):
     """
     The sites of a worker.
 
+    :param doors: the numbers of each site's ports, by its name.
     :param part: its part of the passive ports.
     """
 
     site_service = _QuietSite
 
-    def __init__(self, *arguments: Any, hall: Hall, part: PortRange, **more: Any) -> None:
-        self._hall, self.part = hall, part
+    def __init__(self, *arguments: Any, hall: Hall, doors: ByName, part: PortRange, **more: Any) -> None:
+        self._hall, self._doors, self._part = hall, doors, part
         super().__init__(*arguments, **more)
 
     def _open(self, settings: SiteSettings, site: Any) -> list[Any]:
         """Those that the supervisor holds for this site, or for one that shares its ports."""
         names = [settings.name, *(other.settings.name for other in self.services if has_same_binding(settings, other.settings))]
-        return next((ports for name in names if (ports := self._hall.open(name, site))), [])
+        return next((ports for name in names if (ports := self._hall.open(self._doors.get(name, ()), site))), [])
 
     def _use_range(self, new: ServerSettings) -> None:
-        self.pool.share(self.part, new.firewall_support.data_channel_port_range)
+        self.pool.share(self._part, new.firewall_support.data_channel_port_range)
 
     def _catch_signals(self) -> None:
         pass
@@ -85,8 +89,14 @@ class WorkerServer(Server):
     def _say_stopping(self) -> None:
         pass
 
-    async def take(self, settings: ServerSettings) -> None:
-        """The supervisor has read the settings again, and found them good."""
+    def take(self, settings: ServerSettings, doors: ByName, part: PortRange) -> Deferred[None]:
+        """The supervisor has read the settings again, and found them good. One after another, as :meth:`Server.reload`."""
+        return self._order.run(lambda: ensureDeferred(self._take(settings, doors, part)))
+
+    async def _take(self, settings: ServerSettings, doors: ByName, part: PortRange) -> None:
+        if self._stopped is not None:
+            return  # what ends, ends with the settings that it had; nor does it take connections from ports that are new
+        self._doors, self._part = doors, part
         try:
             made = self._made(settings)
         except (ConfigurationError, OSError, ValueError) as error:
@@ -154,11 +164,9 @@ class Worker:
 
     def _reload(self, said: Mapping[str, Any]) -> Deferred[None]:
         self._monitoring.reopen()
-        descriptors = self.channel.take(len(said["ports"]))
-        for (name, number, is_own, is_proxied), descriptor in zip(said["ports"], descriptors, strict=True):
-            self._hall.give(name, Handed(number, is_own, is_proxied, socket.socket(fileno=descriptor)))
-        self._server.part = PortRange(*said["part"])
-        return ensureDeferred(self._server.take(unpack(said["settings"])))
+        for (number, is_own, is_proxied), descriptor in zip(said["ports"], self.channel.take(len(said["ports"])), strict=True):
+            self._hall.give(Handed(number, is_own, is_proxied, socket.socket(fileno=descriptor)))
+        return self._server.take(unpack(said["settings"]), said["doors"], PortRange(*said["part"]))
 
     # The end
 
