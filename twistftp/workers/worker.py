@@ -10,8 +10,10 @@ import base64
 import pickle
 import signal
 import socket
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -119,6 +121,7 @@ class Worker:
         self.channel = Channel(self._hear, self._orphaned)
         self._ended: Deferred[Any] | None = None
         self._signals = 0
+        self._thread = threading.get_ident()
         self._words: dict[str, Callable[[Mapping[str, Any]], Any]] = {
             "report": lambda said: self._monitoring.report(said["is_metered"]),
             "sessions": lambda said: self._monitoring.sessions(),
@@ -152,7 +155,10 @@ class Worker:
     def _observe(self, event: LogEvent) -> None:
         text = eventAsText(event, includeTimestamp=False, includeSystem=False)
         level = event.get("log_level")
-        self.channel.say("log", level=level.name if level is not None else "info", namespace=event.get("log_namespace", "-"), text=text)
+        say = self.channel.say
+        if threading.get_ident() != self._thread:  # what checkers do in threads they tell there; the channel is the reactor's
+            say = partial(self._reactor.callFromThread, say)
+        say("log", level=level.name if level is not None else "info", namespace=event.get("log_namespace", "-"), text=text)
 
     def _hear(self, word: str, said: Mapping[str, Any]) -> Any:
         return self._words[word](said)
