@@ -208,6 +208,11 @@ class FTPSite(FTPFactory):
             self.connected(control)
         return refused
 
+    def was_no_client(self, peer: str) -> None:
+        """A connection that was let in is no session: its client comes behind a header of a load balancer's."""
+        if self._is_counted:
+            self._census.ended(self, peer)
+
     def _refusal(self, peer: str) -> Reply | None:
         if self._drained is not None:
             return _SHUTTING_DOWN

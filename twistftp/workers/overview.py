@@ -45,6 +45,7 @@ class Overview(Monitoring):
         self._left_seconds = 0.0
         self._answers = {"status": self._status, "sessions": self._sessions, "disconnect": self._disconnect}
         self._read_metrics = self._metrics
+        self._trouble = lambda: "" if len(staff) else "no worker serves"
 
     # Access logs
 
