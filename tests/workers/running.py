@@ -64,7 +64,7 @@ class Office(Twistd):
     """
     The server. ``range`` are its passive ports, ``control`` its control socket, ``root`` its content, in the directory ``place``.
 
-    :param text: of a configuration file, behind what every one has; else there is none.
+    :param text: of a configuration file, behind what every one has; else there is none. ``port`` is its site's.
     :param before: options of ``twistd`` itself.
     """
 
@@ -74,6 +74,7 @@ class Office(Twistd):
         *arguments: str,
         size: int = 20,
         text: str | None = None,
+        port: int = 0,
         before: tuple[str, ...] = (),
         by: tuple[str, ...] = (),
     ) -> None:
@@ -89,7 +90,7 @@ class Office(Twistd):
             options = ["--root", "pub", "--port", "0", "--passive-ports", self.range, "--interface", "127.0.0.1", "--control-socket", "c"]
         else:
             options = ["--config", "ftp.toml"]
-            self.write(text)
+            self.write(text, port=port)
         super().__init__(*before, "ftpsite", "--workers", "2", *options, *arguments, directory=self.place, by=by)
 
     def write(self, text: str, ports: str = "", port: int = 0) -> None:

@@ -59,7 +59,7 @@ class ChangingTests(WorkersCase):
         self.assertEqual([], [line for line in office.lines if "Traceback" in line])
 
     def test_replaced_meanwhile(self) -> None:
-        """A worker is replaced while another has not given up a port yet: in the end nobody listens there, and all do on the new one."""
+        """A worker is replaced while another still has a port that was closed: nobody listens there, and all do on the new one, once each."""
         office = self.office(text="")
         port = office.port()
         one, two = office.both()
@@ -68,18 +68,57 @@ class ChangingTests(WorkersCase):
         os.kill(one, signal.SIGSTOP)
         try:
             office.signal(signal.SIGHUP)
-            office.wait_for("SIGHUP: ")
+            office.wait_for(f"serving .* on port {new_port} ")
+            self.assertTrue(_refuses(port))
             os.kill(two, signal.SIGKILL)
             office.wait_for("another takes its place")
             eventually(lambda: two not in office.pids(), "another is there")
         finally:
             os.kill(one, signal.SIGCONT)
-        office.wait_for(f"serving .* on port {new_port} ")
-        eventually(lambda: _refuses(port), "the old port is closed")
         three = office.both()[1]
         eventually(lambda: _listening(three) == [new_port], "one socket for one port")
         for guest in office.guests(new_port):
             self.assertEqual(["hello.txt"], guest.nlst())
+
+    def test_taken_over(self) -> None:
+        """SIGHUP takes a site out and gives its port to another: that has it at once, though one worker is stopped."""
+        port, other_port = free_port(), free_port()
+        office = self.office(text=f'name = "A"\n[[site]]\nname = "B"\nroot = "pub"\nport = {other_port}\naddress = "127.0.0.1"\n', port=port)
+        office.wait_for("B: serving")
+        one, _ = office.both()
+        os.kill(one, signal.SIGSTOP)
+        try:
+            office.write('name = "A"\n', port=other_port)
+            office.signal(signal.SIGHUP)
+            office.wait_for(f"A: serving .* on port {other_port} ")
+            self.assertTrue(_refuses(port))
+            self.assertEqual(["220"] * 8, [self.greeting(other_port)[1] for _ in range(8)])
+        finally:
+            os.kill(one, signal.SIGCONT)
+        for guest in office.guests(other_port):
+            self.assertEqual(["hello.txt"], guest.nlst())
+
+    def test_report_of_one_that_drains(self) -> None:
+        """A site that is switched off drains with its ports closed, and is reported on meanwhile."""
+        office = self.office(text="")
+        (office.root / "big").write_bytes(b"x" * 30_000_000)
+        office.port()
+        _, two = office.guests(int(office.ask("status")["sites"][0]["where"].split()[1]))
+        data, _ = two.ntransfercmd("RETR big")
+        data.recv(1000)
+        office.write("auto_start = false\n")
+        office.signal(signal.SIGHUP)
+        office.wait_for("auto_start")
+        pid = office.both()[1]
+        eventually(lambda: not _listening(pid) or set(_listening(pid)) <= set(range(office.low, office.low + 20)), "the port is closed")
+        self.assertEqual({1, 2}, {one["worker"] for one in office.ask("status")["workers"]})
+        self.assertEqual([2], [session["worker"] for session in office.sessions()])
+        while data.recv(1 << 18):
+            pass
+        two.voidresp()
+        office.signal(signal.SIGTERM)
+        self.assertEqual(0, office.end())
+        self.assertEqual([], [line for line in office.lines if "Traceback" in line or "could not be done" in line])
 
     def test_stuck(self) -> None:
         """One that does nothing does not keep the others from the next SIGHUP; when it goes on, it catches up."""

@@ -19,6 +19,7 @@ from twisted.protocols.haproxy import proxyEndpoint
 from twisted.trial.unittest import TestCase
 
 from tests.support.running import until
+from twistftp.transport.shared import HeldPort
 from twistftp.transport.sockets import ControlPort
 from twistftp.workers.doors import Door, Doors, Hall, Handed
 
@@ -209,7 +210,30 @@ class SharingTests(DoorsCase):
         self.assertEqual([b"one", b"two"], names)
 
     async def test_closed(self) -> None:
-        """The supervisor closes a port when no worker uses it any more; then it is free. Asked twice, it does so once."""
+        """A port that the supervisor closes is free at once, whatever the workers do; they let go of it when they notice. It still has an address."""
+        door = self.doors.listen(0, self.sites[0], "127.0.0.1")
+        port = door.getHost().port
+        [here] = self.hand(door, 0)
+        [there] = self.hand(door, 1)
+        number, _, is_proxied = door.kind
+        self.halls[1].give(Handed(number, False, is_proxied, door.socket.dup()))
+        [twisteds] = self.halls[1].open([number], self.sites[1])
+        for one in (there, twisteds):
+            one.stopReading()
+        door.stopListening()
+        self.assertEqual(([door], []), (self.closing, list(self.doors)))
+        again = self.door(self.doors.listen(port, self.sites[0], "127.0.0.1"))
+        await until(lambda: not here.connected, "one has noticed")
+        for one in (there, twisteds):
+            one.doRead()
+            self.assertFalse(one.connected)
+        self.assertEqual([port, port], [one.getHost().port for one in (here, there)])
+        self.hand(again, 1)
+        self.assertEqual("two 127.0.0.1\r\n", await self.ask("127.0.0.1", port))
+
+    async def test_closed_elsewhere(self) -> None:
+        """On a system without that it is when no worker uses it any more; then it is free. Asked twice, it does so once."""
+        self.patch(HeldPort, "end_for_all", lambda held: False)
         door = self.doors.listen(0, self.sites[0], "127.0.0.1")
         port = door.getHost().port
         self.hand(door, 0)

@@ -29,7 +29,8 @@ class Doors:
     """
     Stands for the reactor where ports are opened (``binding.open_ports``): they are held, and nobody accepts.
 
-    :param close: called with a port that is to be closed, before; fires when no worker uses it any more.
+    :param close: called with a port that is to be closed, before; fires when no worker uses it any more. Only where the system
+        does not let one process end a socket for all is that waited for: a worker may be busy, or stopped.
     """
 
     def __init__(self, reactor: Any, backlog: int, close: Callable[[Door], Deferred[Any]]) -> None:
@@ -83,8 +84,9 @@ class Doors:
         return door
 
     def _stop(self, door: Door) -> Deferred[Any]:
-        stopped: Deferred[Any] = self._close(door).addBoth(lambda _: door.held.stopListening())
-        return stopped.addBoth(lambda _: self._open.pop(door.number))
+        told = self._close(door)
+        waited = succeed(None) if door.held.end_for_all() else told
+        return waited.addBoth(lambda _: door.held.stopListening()).addBoth(lambda _: self._open.pop(door.number))
 
 
 def _demand_known(factory: Any) -> None:
