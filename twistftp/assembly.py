@@ -18,7 +18,7 @@ from twisted.internet.threads import deferToThreadPool
 
 from twistftp.accounts import realm  # noqa: F401 (a portal wants it; behind a chroot it could not be found any more)
 from twistftp.accounts.checkers import make_checkers
-from twistftp.accounts.users import UsersFiles
+from twistftp.accounts.users import Desk, UsersFiles
 from twistftp.accounts.users_file import BadUsersFile
 from twistftp.binding import range_text
 from twistftp.configuration import ConfigurationError
@@ -46,12 +46,13 @@ class Assembly:
 
     :param serving: who will serve, ``None`` for who starts the server.
     :param is_sealed: files that are not found any more, behind a chroot, keep what they said.
+    :param processes: how many serve, each with the like of it.
     """
 
-    def __init__(self, reactor: Any, serving: ServingUser | None = None, *, is_sealed: bool = False) -> None:
+    def __init__(self, reactor: Any, serving: ServingUser | None = None, *, is_sealed: bool = False, processes: int = 1) -> None:
         self._reactor = reactor
         self._source, self.lookup = SourcePort(), DNS(reactor)
-        self._users = UsersFiles(is_sealed=is_sealed)
+        self._users = UsersFiles(is_sealed=is_sealed, desk=Desk(processes=processes))
         self._checkers = cache(make_checkers)  # some hold state, and a chroot hides their plugins
         self._identities: dict[Any, SiteTLS] = {}
         self._range_text = range_text(DYNAMIC)
