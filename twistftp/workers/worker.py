@@ -7,6 +7,7 @@ Not here: how the process came to be (``child``), and the supervisor's end of th
 from __future__ import annotations
 
 import base64
+import os
 import pickle
 import signal
 import socket
@@ -170,7 +171,11 @@ class Worker:
 
     def _reload(self, said: Mapping[str, Any]) -> Deferred[None]:
         self._monitoring.reopen()
-        for (number, is_own, is_proxied), descriptor in zip(said["ports"], self.channel.take(len(said["ports"])), strict=True):
+        descriptors = self.channel.take(len(said["ports"]))
+        if missing := len(said["ports"]) - len(descriptors):  # the system drops what this process may not open
+            text = "{count} new ports could not be handed to this worker: too many open files; SIGTERM to process {pid} has another take its place"
+            self._log.error(text, count=missing, pid=os.getpid())
+        for (number, is_own, is_proxied), descriptor in zip(said["ports"], descriptors, strict=False):
             self._hall.give(Handed(number, is_own, is_proxied, socket.socket(fileno=descriptor)))
         return self._server.take(unpack(said["settings"]), said["doors"], PortRange(*said["part"]))
 
