@@ -71,13 +71,13 @@ class Assembly:
             self._users.checkers(site.authentication)
         self._users.begin()
 
-    def make_tls(self, site: SiteSettings) -> SiteTLS | None:
-        """The certificate of a site and what goes with it, or nothing for a site without."""
+    def make_tls(self, site: SiteSettings, made: str = "") -> SiteTLS | None:
+        """The certificate of a site and what goes with it, or nothing for a site without. ``made``: see :class:`SiteTLS`."""
         if not site.tls.is_on:
             return None
         key = site.tls, tuple(own_names(site)) if site.tls.self_signed else ()
         if key not in self._identities:
-            self._identities[key] = make_tls(site)
+            self._identities[key] = make_tls(site, made)
         return self._identities[key]
 
     def make_portal(self, site: SiteSettings) -> Portal:

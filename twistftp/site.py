@@ -327,11 +327,11 @@ def own_names(settings: SiteSettings) -> list[str]:
     return [settings.host_name, support.external_address, socket.gethostname(), settings.address, "localhost", "127.0.0.1", "::1"]
 
 
-def make_tls(settings: SiteSettings) -> SiteTLS:
-    """The certificate of a site, read or made, and what goes with it."""
+def make_tls(settings: SiteSettings, made: str = "") -> SiteTLS:
+    """The certificate of a site, read or ``made`` (see :class:`SiteTLS`), and what goes with it."""
     from twistftp.transport.tls import SiteTLS  # and with it OpenSSL, which is nothing to a site without TLS
 
-    return SiteTLS(settings.tls, own_names(settings))
+    return SiteTLS(settings.tls, own_names(settings), made=made)
 
 
 def make_portal(settings: SiteSettings, named: Sequence[Any] | None = None) -> Portal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 from pathlib import Path
 
 from tests.support.running import free_range
@@ -120,6 +121,22 @@ class ChangingTests(WorkersCase):
         self.assertEqual(0, office.end())
         self.assertEqual([], [line for line in office.lines if "Traceback" in line or "could not be done" in line])
 
+    def test_self_signed(self) -> None:
+        """SIGHUP asks for a self-signed certificate: one is made, and all show it, who takes a place as well."""
+        office = self.office(text="")
+        port = office.port()
+        office.both()
+        office.write("[site.tls]\nself_signed = true\nimplicit = true\n")
+        office.signal(signal.SIGHUP)
+        office.wait_for("SIGHUP")
+        office.ask("status")  # all have heard
+        shown = {_shown(port) for _ in range(30)}
+        self.assertEqual(1, len(shown))
+        os.kill(office.both()[0], signal.SIGKILL)
+        office.wait_for("another takes its place")
+        office.both()
+        self.assertEqual(shown, {_shown(port) for _ in range(30)})
+
     def test_stuck(self) -> None:
         """One that does nothing does not keep the others from the next SIGHUP; when it goes on, it catches up."""
         office = self.office(text="")
@@ -141,6 +158,15 @@ def _refuses(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(15)
         return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _shown(port: int) -> bytes | None:
+    """The certificate that a client sees."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", port), 15) as skt, context.wrap_socket(skt) as secure:
+        secure.recv(512)
+        return secure.getpeercert(binary_form=True)
 
 
 def _listening(pid: int) -> list[int]:

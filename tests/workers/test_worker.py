@@ -37,8 +37,8 @@ class FakeServer:
     def reopen(self) -> None:
         pass
 
-    def take(self, settings: Any, doors: Any, part: PortRange) -> None:
-        self.taken.append((settings, doors, part))
+    def take(self, *what: Any) -> None:
+        self.taken.append(what)
 
 
 class FakeHall(list[int]):
@@ -60,10 +60,11 @@ class ReloadTests(SynchronousTestCase):
         with socket.socket() as listening:
             worker.channel.take = lambda count: [os.dup(listening.fileno())]  # type: ignore[method-assign]
             said = {"settings": pack(settings), "ports": [[7, True, False], [8, True, False]], "doors": {"Files": [7, 8]}, "part": [50000, 50009]}
+            said["made"] = {}
             with capturedLogs() as events:
                 worker._hear("reload", said)
         self.assertEqual([7], hall)
-        self.assertEqual([(settings, {"Files": [7, 8]}, PortRange(50000, 50009))], server.taken)
+        self.assertEqual([(settings, {"Files": [7, 8]}, PortRange(50000, 50009), {})], server.taken)
         (line,) = [formatEvent(event) for event in events]
         self.assertTrue(line.startswith("1 new ports could not be handed to this worker: too many open files"), line)
 

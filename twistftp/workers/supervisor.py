@@ -180,8 +180,9 @@ class Supervisor(Server):
                 monitoring.started = self._monitoring.started
                 return monitoring
 
-            made = {"make_portal": assembly.make_portal, "make_site": make_site, "make_tls": assembly.make_tls, "make_monitoring": make_monitoring}
-            return WorkerServer(reactor, settings, pool, hall=hall, doors=_numbers(served), part=part, listen=self._listen, **made)
+            made: dict[str, Any] = {"make_portal": assembly.make_portal, "make_site": make_site, "make_tls": assembly.make_tls}
+            own: dict[str, Any] = {"hall": hall, "doors": _numbers(served), "part": part, "learn": assembly.make_tls}
+            return WorkerServer(reactor, settings, pool, listen=self._listen, make_monitoring=make_monitoring, **own, **made)
 
         worker = Worker(reactor, hall, porter, make_server)
         connect(reactor, end, worker.channel)
@@ -248,11 +249,13 @@ class Supervisor(Server):
         self._has_changed = True
         settings = self._effective()
         packed, parts, served = pack(settings), self._parts_of_range(settings), self._served()
+        made = {site.name: tls.identity.pem() for site in settings.sites if site.tls.self_signed and (tls := self._assembly.make_tls(site))}
         for member in self._staff:  # nobody waits for them: each does one after another what it is told
             fresh = [door for doors in served.values() for door in doors if door.number not in member.doors]
             member.doors.update(door.number for door in fresh)
             descriptors, kinds, part = [door.socket.fileno() for door in fresh], [door.kind for door in fresh], parts[member.slot]
-            member.channel.say("reload", descriptors, settings=packed, ports=kinds, doors=_numbers(served), part=[part.low, part.high])
+            what = {"settings": packed, "ports": kinds, "doors": _numbers(served), "part": [part.low, part.high], "made": made}
+            member.channel.say("reload", descriptors, **what)
 
     # The end
 

@@ -67,12 +67,15 @@ class WorkerServer(Server):
 
     :param doors: the numbers of each site's ports, by its name.
     :param part: its part of the passive ports.
+    :param learn: told of a site and the certificate that the supervisor has made for it.
     """
 
     site_service = _QuietSite
 
-    def __init__(self, *arguments: Any, hall: Hall, doors: ByName, part: PortRange, **more: Any) -> None:
-        self._hall, self._doors, self._part = hall, doors, part
+    def __init__(
+        self, *arguments: Any, hall: Hall, doors: ByName, part: PortRange, learn: Callable[[SiteSettings, str], object], **more: Any
+    ) -> None:
+        self._hall, self._doors, self._part, self._learn = hall, doors, part, learn
         super().__init__(*arguments, **more)
 
     def _open(self, settings: SiteSettings, site: Any) -> list[Any]:
@@ -92,20 +95,23 @@ class WorkerServer(Server):
     def _say_stopping(self) -> None:
         pass
 
-    def take(self, settings: ServerSettings, doors: ByName, part: PortRange) -> Deferred[None]:
+    def take(self, settings: ServerSettings, doors: ByName, part: PortRange, made: Mapping[str, str]) -> Deferred[None]:
         """The supervisor has read the settings again, and found them good. One after another, as :meth:`Server.reload`."""
-        return self._order.run(lambda: ensureDeferred(self._take(settings, doors, part)))
+        return self._order.run(lambda: ensureDeferred(self._take(settings, doors, part, made)))
 
-    async def _take(self, settings: ServerSettings, doors: ByName, part: PortRange) -> None:
+    async def _take(self, settings: ServerSettings, doors: ByName, part: PortRange, made: Mapping[str, str]) -> None:
         if self._stopped is not None:
             return  # what ends, ends with the settings that it had; nor does it take connections from ports that are new
         self._doors, self._part = doors, part
         try:
-            made = self._made(settings)
+            for site in settings.sites:
+                if site.name in made:
+                    self._learn(site, made[site.name])
+            parts = self._made(settings)
         except (ConfigurationError, OSError, ValueError) as error:
             self.log.error("SIGHUP: {error}; a worker keeps the old settings", error=error)
             return
-        await self._change(settings, *made)
+        await self._change(settings, *parts)
 
 
 class Worker:
@@ -177,7 +183,7 @@ class Worker:
             self._log.error(text, count=missing, pid=os.getpid())
         for (number, is_own, is_proxied), descriptor in zip(said["ports"], descriptors, strict=False):
             self._hall.give(Handed(number, is_own, is_proxied, socket.socket(fileno=descriptor)))
-        return self._server.take(unpack(said["settings"]), said["doors"], PortRange(*said["part"]))
+        return self._server.take(unpack(said["settings"]), said["doors"], PortRange(*said["part"]), said["made"])
 
     # The end
 
