@@ -96,9 +96,14 @@ class Assembly:
         """The passive ports of one process."""
         return PassivePool(self._reactor, ports, Deadlines(self._reactor), range_text=self._range_text)
 
-    def make_site(self, site: SiteSettings, pool: PassivePool, numbers: Iterator[int], census: Any = None) -> FTPSite:
-        """A site; ``numbers`` are those of its sessions, ``census`` who else counts connections (:mod:`twistftp.workers`)."""
-        tls, portal = self.make_tls(site), self.make_portal(site)
+    def make_site(
+        self, site: SiteSettings, pool: PassivePool, numbers: Iterator[int], census: Any = None, portal: Portal | None = None
+    ) -> FTPSite:
+        """
+        A site; ``numbers`` are those of its sessions, ``census`` who else counts connections (:mod:`twistftp.workers`), ``portal`` one that was
+        made already.
+        """
+        tls, portal = self.make_tls(site), portal or self.make_portal(site)
         shared = {"pool": pool, "reactor": self._reactor, "source": self._source, "lookup": self.lookup}
         return FTPSite(site, portal, tls=tls, numbers=numbers, census=census, **shared)
 

@@ -65,6 +65,7 @@ class Office(Twistd):
     The server. ``range`` are its passive ports, ``control`` its control socket, ``root`` its content, in the directory ``place``.
 
     :param text: of a configuration file, behind what every one has; else there is none. ``port`` is its site's.
+    :param folders: that are in the root.
     :param before: options of ``twistd`` itself.
     """
 
@@ -75,6 +76,7 @@ class Office(Twistd):
         size: int = 20,
         text: str | None = None,
         port: int = 0,
+        folders: tuple[str, ...] = (),
         before: tuple[str, ...] = (),
         by: tuple[str, ...] = (),
     ) -> None:
@@ -86,6 +88,8 @@ class Office(Twistd):
         self.root = self.place / "pub"
         self.root.mkdir()
         (self.root / "hello.txt").write_text("hello")
+        for folder in folders:
+            (self.root / folder).mkdir()
         if text is None:
             options = ["--root", "pub", "--port", "0", "--passive-ports", self.range, "--interface", "127.0.0.1", "--control-socket", "c"]
         else:

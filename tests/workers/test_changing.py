@@ -36,6 +36,18 @@ class ChangingTests(WorkersCase):
             self.assertEqual(["hello.txt"], guest.nlst())
         self.assertEqual(first[1], office.both()[1])
 
+    def test_root_that_is_gone(self) -> None:
+        """Somebody takes a site's root away: a worker that is replaced serves on like the other, and so do the other sites."""
+        port = free_port()
+        office = self.office(text=f'name = "A"\n[[site]]\nname = "B"\nroot = "pub/b"\nport = {port}\naddress = "127.0.0.1"\n', folders=("b",))
+        office.wait_for("B: serving")
+        first = office.both()
+        (office.root / "b").rmdir()
+        os.kill(first[0], signal.SIGKILL)
+        office.wait_for("another takes its place")
+        eventually(lambda: {office.guest(port).worker for _ in range(8)} == {1, 2}, "both serve")
+        self.assertEqual(first[1], office.both()[1])
+
     def test_worker_that_ends(self) -> None:
         """A worker that ends takes no connection of a port that SIGHUP brings, either: nobody is sent away."""
         office = self.office("--grace", "1000", text="")

@@ -48,13 +48,16 @@ _CLOSING = 5.0
 
 
 class _HeldSite(Factory):
-    """Stands for a site where only its settings matter."""
+    """
+    Stands for a site where only its settings matter. It holds what files say, and its root open, for workers that take another's place: what is
+    gone by then, or cannot be read, is no more to them than to those that serve already.
+    """
 
     noisy = False
     sessions = ()
 
-    def __init__(self, settings: SiteSettings, tls: Any, deadlines: Deadlines, say: Callable[..., object]) -> None:
-        self.settings, self.tls, self.deadlines = settings, tls, deadlines
+    def __init__(self, settings: SiteSettings, portal: Any, tls: Any, deadlines: Deadlines, say: Callable[..., object]) -> None:
+        self.settings, self.portal, self.tls, self.deadlines = settings, portal, tls, deadlines
         self.log = Logger(namespace="twistftp.site")
         self.hosts = VirtualHosts(self)
         self.logon_guard = CountingGuard(self, say)
@@ -62,6 +65,8 @@ class _HeldSite(Factory):
     def reconfigure(self, settings: SiteSettings, portal: Any = None, tls: Any = None) -> None:
         """New settings."""
         self.settings = settings
+        if portal is not None:
+            self.portal = portal
         if tls is not None:
             self.tls = tls
             tls.refresh()
@@ -107,7 +112,7 @@ class Supervisor(Server):
             settings,
             _Range(settings.firewall_support.data_channel_port_range),
             make_portal=assembly.make_portal,
-            make_site=lambda site: _HeldSite(site, assembly.make_tls(site), self._deadlines, self._say_to_all),
+            make_site=lambda site: _HeldSite(site, assembly.make_portal(site), assembly.make_tls(site), self._deadlines, self._say_to_all),
             make_tls=assembly.make_tls,
             listen=self._doors.listen,
             make_monitoring=self._overview,
@@ -157,6 +162,7 @@ class Supervisor(Server):
         porter = Porter(reactor, pan)
         hall = Hall(reactor, porter)
         served = self._served()
+        portals = {service.settings.name: service.site.portal for service in self.services if service.site is not None}
         for doors in served.values():
             for door in doors:
                 hall.give(Handed(*door.kind, door.socket.dup()))
@@ -170,7 +176,7 @@ class Supervisor(Server):
 
         def make_server(say: Callable[..., None]) -> WorkerServer:
             def make_site(site: SiteSettings) -> Any:
-                made = assembly.make_site(site, pool, numbers, census)
+                made = assembly.make_site(site, pool, numbers, census, portals.pop(site.name, None))
                 made.logon_guard = TellingGuard(made, say)
                 made.transcript.add_recorder(pan)
                 return made
