@@ -7,7 +7,9 @@ Not here: what is proved with it.
 from __future__ import annotations
 
 import ftplib
+import os
 import shutil
+import signal
 import socket
 import tempfile
 import time
@@ -137,6 +139,18 @@ class Office(Twistd):
             if found.setdefault(guest.worker, guest) is not guest:
                 guest.quit()
         return found[1], found[2]
+
+
+    def told_to_end(self, port: int) -> tuple[Guest, socket.socket, int]:
+        """Worker 2 is told to end while a client fetches 30 MB: the client, its data connection with the rest of it, and the process."""
+        (self.root / "big").write_bytes(b"x" * 30_000_000)
+        _, two = self.guests(port)
+        data, _ = two.ntransfercmd("RETR big")
+        data.recv(1000)
+        pid = self.both()[1]
+        os.kill(pid, signal.SIGTERM)
+        self.wait_for("this worker is to end")
+        return two, data, pid
 
 
 class WorkersCase(SynchronousTestCase):
