@@ -18,7 +18,7 @@ from twisted.internet.threads import deferToThreadPool
 
 from twistftp.accounts import realm  # noqa: F401 (a portal wants it; behind a chroot it could not be found any more)
 from twistftp.accounts.checkers import make_checkers
-from twistftp.accounts.users import UsersFiles
+from twistftp.accounts.users import Desk, UsersFiles
 from twistftp.accounts.users_file import BadUsersFile
 from twistftp.binding import range_text
 from twistftp.configuration import ConfigurationError
@@ -46,12 +46,13 @@ class Assembly:
 
     :param serving: who will serve, ``None`` for who starts the server.
     :param is_sealed: files that are not found any more, behind a chroot, keep what they said.
+    :param processes: how many serve, each with the like of it.
     """
 
-    def __init__(self, reactor: Any, serving: ServingUser | None = None, *, is_sealed: bool = False) -> None:
+    def __init__(self, reactor: Any, serving: ServingUser | None = None, *, is_sealed: bool = False, processes: int = 1) -> None:
         self._reactor = reactor
         self._source, self.lookup = SourcePort(), DNS(reactor)
-        self._users = UsersFiles(is_sealed=is_sealed)
+        self._users = UsersFiles(is_sealed=is_sealed, desk=Desk(processes=processes))
         self._checkers = cache(make_checkers)  # some hold state, and a chroot hides their plugins
         self._identities: dict[Any, SiteTLS] = {}
         self._range_text = range_text(DYNAMIC)
@@ -70,13 +71,13 @@ class Assembly:
             self._users.checkers(site.authentication)
         self._users.begin()
 
-    def make_tls(self, site: SiteSettings) -> SiteTLS | None:
-        """The certificate of a site and what goes with it, or nothing for a site without."""
+    def make_tls(self, site: SiteSettings, made: str = "") -> SiteTLS | None:
+        """The certificate of a site and what goes with it, or nothing for a site without. ``made``: see :class:`SiteTLS`."""
         if not site.tls.is_on:
             return None
         key = site.tls, tuple(own_names(site)) if site.tls.self_signed else ()
         if key not in self._identities:
-            self._identities[key] = make_tls(site)
+            self._identities[key] = make_tls(site, made)
         return self._identities[key]
 
     def make_portal(self, site: SiteSettings) -> Portal:
@@ -95,9 +96,14 @@ class Assembly:
         """The passive ports of one process."""
         return PassivePool(self._reactor, ports, Deadlines(self._reactor), range_text=self._range_text)
 
-    def make_site(self, site: SiteSettings, pool: PassivePool, numbers: Iterator[int], census: Any = None) -> FTPSite:
-        """A site; ``numbers`` are those of its sessions, ``census`` who else counts connections (:mod:`twistftp.workers`)."""
-        tls, portal = self.make_tls(site), self.make_portal(site)
+    def make_site(
+        self, site: SiteSettings, pool: PassivePool, numbers: Iterator[int], census: Any = None, portal: Portal | None = None
+    ) -> FTPSite:
+        """
+        A site; ``numbers`` are those of its sessions, ``census`` who else counts connections (:mod:`twistftp.workers`), ``portal`` one that was
+        made already.
+        """
+        tls, portal = self.make_tls(site), portal or self.make_portal(site)
         shared = {"pool": pool, "reactor": self._reactor, "source": self._source, "lookup": self.lookup}
         return FTPSite(site, portal, tls=tls, numbers=numbers, census=census, **shared)
 

@@ -278,11 +278,12 @@ class _Collected:
         return self._found
 
 
-def web_site(observed: Observed, read: Callable[[], Deferred[Iterable[Any]]] | None = None) -> Site:
+def web_site(observed: Observed, read: Callable[[], Deferred[Iterable[Any]]] | None = None, trouble: Callable[[], str] = str) -> Site:
     """
     The web site of ``--metrics``.
 
     :param read: gives the metrics of all processes, where there are several.
+    :param trouble: why nobody can be served although the server does not shut down; ``""`` if that can be.
     """
     process = ProcessCollector(registry=None)
 
@@ -295,10 +296,10 @@ def web_site(observed: Observed, read: Callable[[], Deferred[Iterable[Any]]] | N
 
     def health(request: Any) -> bytes:
         request.setHeader("content-type", "text/plain; charset=utf-8")
-        if observed.is_draining:
+        why = "shutting down" if observed.is_draining else trouble()
+        if why:
             request.setResponseCode(503)
-            return b"shutting down\n"
-        return b"ok\n"
+        return f"{why or 'ok'}\n".encode()
 
     root = Resource()
     root.putChild(b"metrics", _Page(metrics))

@@ -37,9 +37,10 @@ class Monitoring:
     """
 
     _log = Logger()
-    # Of several processes: who answers what at the control socket, and what gives the metrics.
+    # Of several processes: who answers what at the control socket, what gives the metrics, and why nobody serves, if that is so.
     _answers: Answers | None = None
     _read_metrics: Callable[[], Deferred[Iterable[Any]]] | None = None
+    _trouble: Callable[[], str] = str
 
     def __init__(
         self,
@@ -214,7 +215,8 @@ class Monitoring:
 
             opened: list[Any] = []
             failures: list[Any] = []
-            serverFromString(self._reactor, endpoint).listen(web_site(self, self._read_metrics)).addCallbacks(opened.append, failures.append)
+            site = web_site(self, self._read_metrics, self._trouble)
+            serverFromString(self._reactor, endpoint).listen(site).addCallbacks(opened.append, failures.append)
             if failures or not opened:
                 reason = reason_of(failures[0].value) if failures else "it takes its time"
                 raise CannotBind(f"metrics: cannot listen on {endpoint}: {reason}")

@@ -93,7 +93,7 @@ def makeService(options: Options) -> Server:
     make_steady(reactor)
     settings, above = options.settings, _twistds(options)
     has_chroot, serving, user = bool(above.get("chroot")), options.place().user, None
-    assembly = Assembly(reactor, serving, is_sealed=has_chroot)
+    assembly = Assembly(reactor, serving, is_sealed=has_chroot, processes=settings.workers)
     if has_chroot:
         _before_chroot(options, assembly)
         if not above.get("euid"):

@@ -209,6 +209,11 @@ class FTPSite(StockAttributes, FTPFactory):  # type: ignore[misc]  # in Twisted 
             self.connected(control)
         return refused
 
+    def was_no_client(self, peer: str) -> None:
+        """A connection that was let in is no session: its client comes behind a header of a load balancer's."""
+        if self._is_counted:
+            self._census.ended(self, peer)
+
     def _refusal(self, peer: str) -> Reply | None:
         if self._drained is not None:
             return _SHUTTING_DOWN
@@ -323,11 +328,11 @@ def own_names(settings: SiteSettings) -> list[str]:
     return [settings.host_name, support.external_address, socket.gethostname(), settings.address, "localhost", "127.0.0.1", "::1"]
 
 
-def make_tls(settings: SiteSettings) -> SiteTLS:
-    """The certificate of a site, read or made, and what goes with it."""
+def make_tls(settings: SiteSettings, made: str = "") -> SiteTLS:
+    """The certificate of a site, read or ``made`` (see :class:`SiteTLS`), and what goes with it."""
     from twistftp.transport.tls import SiteTLS  # and with it OpenSSL, which is nothing to a site without TLS
 
-    return SiteTLS(settings.tls, own_names(settings))
+    return SiteTLS(settings.tls, own_names(settings), made=made)
 
 
 def make_portal(settings: SiteSettings, named: Sequence[Any] | None = None) -> Portal:

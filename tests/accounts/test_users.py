@@ -92,11 +92,11 @@ class DeskTests(SynchronousTestCase):
             self.failureResultOf(broken.do(lambda: 7), RuntimeError)
 
     def test_default_limit(self) -> None:
-        """Few, and never none, whatever the machine."""
-        for processors, limit in ((None, 1), (1, 1), (2, 1), (4, 3), (64, 4)):
+        """Few, and never none, whatever the machine; several processes share them."""
+        for processors, processes, limit in ((None, 1, 1), (1, 1, 1), (2, 1, 1), (4, 1, 3), (64, 1, 4), (64, 2, 2), (64, 4, 1), (64, 8, 1)):
             self.patch(os, "cpu_count", lambda processors=processors: processors)
             threads = Threads()
-            desk = Desk(in_thread=threads)
+            desk = Desk(in_thread=threads, processes=processes)
             for _ in range(9):
                 desk.do(lambda: None)
             self.assertEqual(limit, len(threads.begun))

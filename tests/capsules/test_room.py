@@ -63,6 +63,21 @@ class RoomTests(SynchronousTestCase):
             self.assertTrue(room.is_open)
         self.assertEqual([9096, None], [event.get("used") for event in events])
 
+    def test_others(self) -> None:
+        """What other processes write counts, before long: together they use hardly more than there is."""
+        total = 1_000_000
+        rooms = [self.room(total) for _ in range(4)]
+        number = 0
+        while any(room.is_open for room in rooms):
+            for room in rooms:
+                if room.is_open:
+                    number += 1
+                    room.begin()
+                    room.take(1000)
+                    (self.directory / str(number)).write_bytes(bytes(1000))
+                    room.wrote(1000)
+        self.assertTrue(total - FILE - 1000 < number * (FILE + 1000) < 1.1 * total, number * (FILE + 1000))
+
     def test_meanwhile(self) -> None:
         """What is written while a thread looks is not forgotten."""
         looking: list[Deferred[int]] = []

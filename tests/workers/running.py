@@ -7,7 +7,9 @@ Not here: what is proved with it.
 from __future__ import annotations
 
 import ftplib
+import os
 import shutil
+import signal
 import socket
 import tempfile
 import time
@@ -64,7 +66,8 @@ class Office(Twistd):
     """
     The server. ``range`` are its passive ports, ``control`` its control socket, ``root`` its content, in the directory ``place``.
 
-    :param text: of a configuration file, behind what every one has; else there is none.
+    :param text: of a configuration file, behind what every one has; else there is none. ``port`` is its site's.
+    :param folders: that are in the root.
     :param before: options of ``twistd`` itself.
     """
 
@@ -74,6 +77,8 @@ class Office(Twistd):
         *arguments: str,
         size: int = 20,
         text: str | None = None,
+        port: int = 0,
+        folders: tuple[str, ...] = (),
         before: tuple[str, ...] = (),
         by: tuple[str, ...] = (),
     ) -> None:
@@ -85,11 +90,13 @@ class Office(Twistd):
         self.root = self.place / "pub"
         self.root.mkdir()
         (self.root / "hello.txt").write_text("hello")
+        for folder in folders:
+            (self.root / folder).mkdir()
         if text is None:
             options = ["--root", "pub", "--port", "0", "--passive-ports", self.range, "--interface", "127.0.0.1", "--control-socket", "c"]
         else:
             options = ["--config", "ftp.toml"]
-            self.write(text)
+            self.write(text, port=port)
         super().__init__(*before, "ftpsite", "--workers", "2", *options, *arguments, directory=self.place, by=by)
 
     def write(self, text: str, ports: str = "", port: int = 0) -> None:
@@ -132,6 +139,18 @@ class Office(Twistd):
             if found.setdefault(guest.worker, guest) is not guest:
                 guest.quit()
         return found[1], found[2]
+
+
+    def told_to_end(self, port: int) -> tuple[Guest, socket.socket, int]:
+        """Worker 2 is told to end while a client fetches 30 MB: the client, its data connection with the rest of it, and the process."""
+        (self.root / "big").write_bytes(b"x" * 30_000_000)
+        _, two = self.guests(port)
+        data, _ = two.ntransfercmd("RETR big")
+        data.recv(1000)
+        pid = self.both()[1]
+        os.kill(pid, signal.SIGTERM)
+        self.wait_for("this worker is to end")
+        return two, data, pid
 
 
 class WorkersCase(SynchronousTestCase):

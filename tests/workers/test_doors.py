@@ -19,6 +19,7 @@ from twisted.protocols.haproxy import proxyEndpoint
 from twisted.trial.unittest import TestCase
 
 from tests.support.running import until
+from twistftp.transport.shared import HeldPort
 from twistftp.transport.sockets import ControlPort
 from twistftp.workers.doors import Door, Doors, Hall, Handed
 
@@ -101,8 +102,8 @@ class DoorsCase(TestCase):
     def hand(self, door: Door, hall: int) -> list[Any]:
         """One worker opens a door."""
         number, is_own, is_proxied = door.kind
-        self.halls[hall].give("Files", Handed(number, is_own, is_proxied, door.socket.dup()))
-        return self.halls[hall].open("Files", self.sites[hall])
+        self.halls[hall].give(Handed(number, is_own, is_proxied, door.socket.dup()))
+        return self.halls[hall].open([number], self.sites[hall])
 
     async def ask(self, *address: Any, family: socket.AddressFamily = socket.AF_INET, say: bytes = b"") -> str:
         """What a client hears; ``""`` if it hears nothing."""
@@ -209,7 +210,30 @@ class SharingTests(DoorsCase):
         self.assertEqual([b"one", b"two"], names)
 
     async def test_closed(self) -> None:
-        """The supervisor closes a port when no worker uses it any more; then it is free. Asked twice, it does so once."""
+        """A port that the supervisor closes is free at once, whatever the workers do; they let go of it when they notice. It still has an address."""
+        door = self.doors.listen(0, self.sites[0], "127.0.0.1")
+        port = door.getHost().port
+        [here] = self.hand(door, 0)
+        [there] = self.hand(door, 1)
+        number, _, is_proxied = door.kind
+        self.halls[1].give(Handed(number, False, is_proxied, door.socket.dup()))
+        [twisteds] = self.halls[1].open([number], self.sites[1])
+        for one in (there, twisteds):
+            one.stopReading()
+        door.stopListening()
+        self.assertEqual(([door], []), (self.closing, list(self.doors)))
+        again = self.door(self.doors.listen(port, self.sites[0], "127.0.0.1"))
+        await until(lambda: not here.connected, "one has noticed")
+        for one in (there, twisteds):
+            one.doRead()
+            self.assertFalse(one.connected)
+        self.assertEqual([port, port], [one.getHost().port for one in (here, there)])
+        self.hand(again, 1)
+        self.assertEqual("two 127.0.0.1\r\n", await self.ask("127.0.0.1", port))
+
+    async def test_closed_elsewhere(self) -> None:
+        """On a system without that it is when no worker uses it any more; then it is free. Asked twice, it does so once."""
+        self.patch(HeldPort, "end_for_all", lambda held: False)
         door = self.doors.listen(0, self.sites[0], "127.0.0.1")
         port = door.getHost().port
         self.hand(door, 0)
@@ -226,10 +250,10 @@ class SharingTests(DoorsCase):
         """A port that is closed before its site has opened it leaves nothing behind."""
         door = self.door(self.doors.listen(0, self.sites[0], "127.0.0.1"))
         mine = door.socket.dup()
-        self.halls[0].give("Files", Handed(door.number, True, False, mine))
+        self.halls[0].give(Handed(door.number, True, False, mine))
         self.halls[0].close(door.number)
         self.assertEqual(-1, mine.fileno())
-        self.assertEqual([], self.halls[0].open("Files", self.sites[0]))
+        self.assertEqual([], self.halls[0].open([door.number], self.sites[0]))
 
     async def test_numbers(self) -> None:
         """Every door has a number of its own."""

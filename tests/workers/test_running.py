@@ -137,14 +137,8 @@ class EndTests(WorkersCase):
     def test_worker_told_to_end(self) -> None:
         """SIGTERM for one worker: its transfer ends well, nobody is refused meanwhile, and then another takes the place; its counts stay."""
         office = self.office()
-        (office.root / "big").write_bytes(b"x" * 30_000_000)
         port = office.port()
-        _, two = office.guests(port)
-        data, _ = two.ntransfercmd("RETR big")
-        data.recv(1000)
-        pid = office.both()[1]
-        os.kill(pid, signal.SIGTERM)
-        office.wait_for("this worker is to end")
+        two, data, pid = office.told_to_end(port)
         for _ in range(5):
             self.assertEqual("220", self.greeting(port)[1])
         self.assertEqual(30_000_000 - 1000, _drained(data))

@@ -37,10 +37,12 @@ class Desk:
     Does work in threads, at most ``limit`` pieces at a time; the rest waits in order.
 
     So 300 who log in at once take the memory of a few, and one processor is left for the reactor.
+
+    :param processes: how many have such a desk, and share the processors.
     """
 
-    def __init__(self, limit: int = 0, in_thread: InThread | None = None) -> None:
-        self._limit = limit or max(1, min(4, (os.cpu_count() or 1) - 1))
+    def __init__(self, limit: int = 0, in_thread: InThread | None = None, processes: int = 1) -> None:
+        self._limit = limit or max(1, min(4, (os.cpu_count() or 1) - 1) // processes)
         self._in_thread = in_thread or _in_one_of(self._limit)
         self._waiting: dict[Deferred[Any], Callable[[], Any]] = {}
         self._working = 0

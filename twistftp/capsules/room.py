@@ -22,6 +22,7 @@ HELD = 32 << 20
 LOOK = 60.0
 """Seconds between two looks into a directory that is full."""
 
+_PART = 64  # of what is free: the most processes that are workers of one server
 _FILE = 4096  # octets that a file takes at least: there shall not be millions of them either
 
 
@@ -30,7 +31,8 @@ class Room:
     The room that the capsules of one directory have.
 
     It looks into the directory at the start, when it seems to be full, and from then on every :data:`LOOK` seconds at the most,
-    when somebody asks: room that has been made is used.
+    when somebody asks: room that has been made is used. It looks, too, when it has used a small part of what was free: other processes may
+    have used as much.
 
     :param capsule: octets that a capsule may have: so much must be free where one is to be begun.
     """
@@ -40,7 +42,7 @@ class Room:
     def __init__(self, reactor: Any, directory: str, in_thread: InThread, capsule: int, total: int = TOTAL, held: int = HELD) -> None:
         self._reactor, self._directory, self._in_thread = reactor, directory, in_thread
         self._capsule, self._total, self._held = capsule, total, held
-        self._used = 0
+        self._used = self._seen = 0
         self._waiting = 0
         self._is_looking = self._is_told = False
         self._looked_at = 0.0
@@ -73,6 +75,8 @@ class Room:
     def wrote(self, count: int) -> None:
         """They are, or will not be."""
         self._waiting -= count
+        if self._used - self._seen > max(self._capsule, (self._total - self._seen) // _PART) and not self._is_looking:
+            self._look()
 
     def _look(self) -> None:
         self._is_looking, self._looked_at = True, self._reactor.seconds()
@@ -82,7 +86,7 @@ class Room:
     def _looked(self, found: int, taken_before: int) -> None:
         """What was taken meanwhile may have been seen or not: it counts."""
         self._is_looking = False
-        self._used = found + self._waiting + self._used - taken_before
+        self._used = self._seen = found + self._waiting + self._used - taken_before
         is_full = self._used + _FILE + self._capsule > self._total
         if is_full and not self._is_told:
             text = "capsules: {directory} holds {used} octets, of at most {total}; no sessions are captured until some are taken away"

@@ -71,6 +71,7 @@ class Reception:
         data connections as well.
         """
         via, listed = fold_address(getattr(wrapper.getPeer(), "host", "")), self._site.settings.firewall_support.proxies
+        self._site.was_no_client(via)
         self.herald(via, listed if via in listed else Proxies.alone(via)).makeConnection(wrapper)
 
     def _introduced(self, introduction: Introduction) -> IProtocol:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-__all__ = ["SOON", "Identity", "load_authorities", "load_identity", "make_identity"]
+__all__ = ["SOON", "Identity", "identity_of", "load_authorities", "load_identity", "make_identity"]
 
 SOON = timedelta(days=30)
 """How long before its end a certificate is warned of."""
@@ -41,6 +41,11 @@ class Identity:
     def expires(self) -> datetime:
         """When it ends."""
         return self.certificate.not_valid_after_utc
+
+    def pem(self) -> str:
+        """Certificate and key as a text, of which :func:`identity_of` makes the same; a secret."""
+        key = self.private_key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        return (self.certificate.public_bytes(serialization.Encoding.PEM) + key).decode("ascii")
 
     def trouble(self, now: datetime) -> str:
         """What is or will soon be wrong with its dates; ``""`` if nothing is."""
@@ -103,6 +108,12 @@ def _certificates(path: str) -> list[x509.Certificate]:
 def _public(key: Any) -> bytes:
     octets: bytes = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return octets
+
+
+def identity_of(pem: str) -> Identity:
+    """What has become :meth:`Identity.pem` in another process."""
+    octets = pem.encode("ascii")
+    return Identity(x509.load_pem_x509_certificate(octets), serialization.load_pem_private_key(octets, None))
 
 
 def make_identity(names: Iterable[str], now: datetime | None = None) -> Identity:

@@ -9,6 +9,7 @@ its own to take.
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import Any, Protocol
 
@@ -33,9 +34,25 @@ class _Held:
     def stopReading(self) -> None:
         """Nothing to stop."""
 
+    def end_for_all(self) -> bool:
+        """
+        Have the socket listen no more in any process that has it: the port is free then, whatever those are doing.
+
+        :return: whether they need not be waited for.
+        """
+        return True  # a name in the file system is free when it is taken away; what came from elsewhere is not ours to end
+
 
 class HeldPort(_Held, ControlPort):
     """A control port."""
+
+    def end_for_all(self) -> bool:
+        """Linux does so; elsewhere a socket listens until the last one has closed it."""
+        try:
+            self.socket.shutdown(socket.SHUT_RD)  # type: ignore[union-attr]
+        except OSError:
+            return False
+        return True
 
 
 class HeldTCPPort(_Held, tcp.Port):
@@ -68,6 +85,8 @@ class _Shared:
     sessionno: int
     _asked = 1  # connections asked for in a turn
     _luck = 0  # turns, one after the other, in which there were as many
+    _is_paused = False
+    _host: Any
     socket: Any
     factory: Any
     connected: Any
@@ -90,7 +109,12 @@ class _Shared:
         name = skt.getsockname()
         self._realPortNumber = name[1] if skt.family != socket.AF_UNIX else None
         self.socket, self.fileno, self.connected = skt, skt.fileno, True
-        self.startReading()  # type: ignore[attr-defined]
+        self._host = super().getHost()  # type: ignore[misc]
+        self.startReading()
+
+    def getHost(self) -> Any:
+        """Where it listens, or did: a site that drains is asked, too."""
+        return self._host
 
     def doRead(self) -> None:
         """Take the connections that wait, one by one, or leave them to others. Where they come singly, none is asked for in vain."""
@@ -105,6 +129,23 @@ class _Shared:
         self._luck += 1
         if self._luck == _LUCKY and self._asked < _MOST:
             self._asked, self._luck = self._asked + 1, 0
+
+    def startReading(self) -> None:
+        """Look for connections, unless the port is paused: whoever had it rest for a moment knows nothing of that."""
+        if not self._is_paused:
+            super().startReading()  # type: ignore[misc]
+
+    def pause(self) -> None:
+        """Take no connection until :meth:`resume`: other processes do."""
+        self._is_paused = True
+        if self.connected:
+            self.stopReading()  # type: ignore[attr-defined]
+
+    def resume(self) -> None:
+        """Take connections again."""
+        self._is_paused = False
+        if self.connected:
+            self.startReading()
 
     def connectionLost(self, reason: Failure) -> None:
         """Close it here, once."""
@@ -127,8 +168,25 @@ class _Shared:
 class _SharedControlPort(_Shared, ControlPort):
     """Ours; its connections are :class:`~twistftp.transport.sockets.DirectServer`."""
 
+    def _run_short(self, error: OSError) -> None:
+        if error.errno == errno.EINVAL:  # whoever holds the socket has ended it for all
+            self.loseConnection()
+        else:
+            super()._run_short(error)
 
-class _SharedTCPPort(_Shared, tcp.Port):  # type: ignore[misc]
+
+class _EndingPort(tcp.Port):
+    """Twisted's, which would log a traceback when the socket was ended for all."""
+
+    def doRead(self) -> None:
+        """Take a connection."""
+        if self.socket is not None and not self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            self.loseConnection()
+        else:
+            super().doRead()
+
+
+class _SharedTCPPort(_Shared, _EndingPort):  # type: ignore[misc]
     """Of an endpoint string: with Twisted's own transports, as without workers."""
 
 

@@ -19,7 +19,7 @@ from twisted.logger import Logger
 
 from twistftp.policy.tls import TLSSettings
 from twistftp.transport import engine  # noqa: F401 (``secure`` wants it at the first handshake; behind a chroot it could not be found any more)
-from twistftp.transport.certificates import Identity, load_authorities, load_identity, make_identity
+from twistftp.transport.certificates import Identity, identity_of, load_authorities, load_identity, make_identity
 
 __all__ = ["ForName", "SiteTLS"]
 
@@ -82,19 +82,23 @@ class SiteTLS:
     The TLS of one site, or of all that have the same settings.
 
     :param names: host names and addresses for a certificate that is made here.
+    :param made: one that another process of this server has made already (``Identity.pem``).
     :raises ValueError: certificate, key or client CA cannot be used.
     :raises OSError: one of the files cannot be read.
     """
 
     _log = Logger()
 
-    def __init__(self, settings: TLSSettings, names: Sequence[str] = (), clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settings: TLSSettings, names: Sequence[str] = (), clock: Callable[[], float] = time.monotonic, made: str = "") -> None:
         self.settings = settings
         self.seconds = clock
         self._looked_at = clock()
         self._stamp = self._stamps()
         self._authorities = load_authorities(settings.client_ca) if settings.client_ca else []
-        self.identity = make_identity(names) if settings.self_signed else load_identity(settings.certificate, settings.private_key)
+        if settings.self_signed:
+            self.identity = identity_of(made) if made else make_identity(names)
+        else:
+            self.identity = load_identity(settings.certificate, settings.private_key)
         self._full = self._full_context(self.identity)
         self._shared = self._shared_context()
 

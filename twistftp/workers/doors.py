@@ -7,7 +7,7 @@ Not here: the sockets' classes (``transport.shared``), and who hands what to who
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from attrs import define, field
@@ -21,7 +21,6 @@ from twistftp.transport.shared import Gate, HeldPort, HeldTCPPort, HeldUNIXPort,
 __all__ = ["Doors", "Hall", "Handed"]
 
 
-
 class _CannotBeShared(AttributeError):
     """An endpoint wants of its reactor what a port for several processes cannot be made with."""
 
@@ -30,12 +29,18 @@ class Doors:
     """
     Stands for the reactor where ports are opened (``binding.open_ports``): they are held, and nobody accepts.
 
-    :param close: called with a port that is to be closed, before; fires when no worker uses it any more.
+    :param close: called with a port that is to be closed, before; fires when no worker uses it any more. Only where the system
+        does not let one process end a socket for all is that waited for: a worker may be busy, or stopped.
     """
 
     def __init__(self, reactor: Any, backlog: int, close: Callable[[Door], Deferred[Any]]) -> None:
         self._reactor, self._backlog, self._close = reactor, backlog, close
         self._number = 0
+        self._open: dict[int, Door] = {}
+
+    def __iter__(self) -> Iterator[Door]:
+        """All whose sockets are open, those that are being closed, too."""
+        return iter(self._open.values())
 
     def __getattr__(self, name: str) -> Any:
         kinds = "plain tcp, tcp6, unix and systemd endpoints can, also behind haproxy:"
@@ -75,7 +80,13 @@ class Doors:
     def _door(self, held: Any, is_own: bool = False) -> Door:
         self._number += 1
         is_proxied = hasattr(held.factory, "wrappedFactory")
-        return Door(self._number, held, is_own, is_proxied, self._close)
+        door = self._open[self._number] = Door(self._number, held, is_own, is_proxied, self._stop)
+        return door
+
+    def _stop(self, door: Door) -> Deferred[Any]:
+        told = self._close(door)
+        waited = succeed(None) if door.held.end_for_all() else told
+        return waited.addBoth(lambda _: door.held.stopListening()).addBoth(lambda _: self._open.pop(door.number))
 
 
 def _demand_known(factory: Any) -> None:
@@ -92,9 +103,7 @@ class Door:
     held: Any
     is_own: bool
     is_proxied: bool
-    _close: Callable[[Door], Deferred[Any]]
-    is_new: bool = True
-    """Workers that run have not been told of it."""
+    _stop: Callable[[Door], Deferred[Any]]
     _stopped: Deferred[Any] | None = field(default=None, init=False)
 
     @property
@@ -114,7 +123,7 @@ class Door:
     def stopListening(self) -> Deferred[Any]:
         """Close it everywhere; fires when the port is free."""
         if self._stopped is None:
-            self._stopped = self._close(self).addBoth(lambda _: self.held.stopListening())
+            self._stopped = self._stop(self)
         return self._stopped
 
 
@@ -130,23 +139,23 @@ class Handed:
 
 class Hall:
     """
-    The ports of one worker: what it was given and has not opened yet, by the site's name, and what it accepts from.
+    The ports of one worker, by their numbers: what it was given and has not opened yet, and what it accepts from.
 
     :param gate: which connections are its own.
     """
 
     def __init__(self, reactor: Any, gate: Gate) -> None:
         self._reactor, self._gate = reactor, gate
-        self._given: dict[str, list[Handed]] = {}
+        self._given: dict[int, Handed] = {}
         self._open: dict[int, Any] = {}
 
-    def give(self, site: str, handed: Handed) -> None:
-        """One more port for a site."""
-        self._given.setdefault(site, []).append(handed)
+    def give(self, handed: Handed) -> None:
+        """One more port."""
+        self._given[handed.number] = handed
 
-    def open(self, site: str, factory: Any) -> list[Any]:
-        """Accept for a site from all that it was given."""
-        return [self._accept(handed, factory) for handed in self._given.pop(site, ())]
+    def open(self, numbers: Iterable[int], factory: Any) -> list[Any]:
+        """Accept for a site from those of its ports that are here and not open yet."""
+        return [self._accept(self._given.pop(number), factory) for number in numbers if number in self._given]
 
     def _accept(self, handed: Handed, factory: Any) -> Any:
         endpoint: Any = _Given(self._reactor, handed, self._gate)
@@ -159,22 +168,18 @@ class Hall:
         """The supervisor gives a port up."""
         if (port := self._open.pop(number, None)) is not None:
             port.stopListening()
-        for given in self._given.values():
-            for handed in [one for one in given if one.number == number]:
-                given.remove(handed)
-                handed.listening.close()
+        if (handed := self._given.pop(number, None)) is not None:
+            handed.listening.close()
 
     def pause(self) -> None:
         """Take no connection: other workers do."""
         for port in self._open.values():
-            if port.connected:
-                port.stopReading()
+            port.pause()
 
     def resume(self) -> None:
         """Take connections again: there is nobody else left to tell their clients anything."""
         for port in self._open.values():
-            if port.connected:
-                port.startReading()
+            port.resume()
 
 
 @implementer(IStreamServerEndpoint)

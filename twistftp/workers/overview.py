@@ -45,6 +45,7 @@ class Overview(Monitoring):
         self._left_seconds = 0.0
         self._answers = {"status": self._status, "sessions": self._sessions, "disconnect": self._disconnect}
         self._read_metrics = self._metrics
+        self._trouble = lambda: "" if len(staff) else "no worker serves"
 
     # Access logs
 
@@ -214,6 +215,13 @@ class WorkerMonitoring(Monitoring):
     def sessions(self) -> list[Json]:
         """The sessions."""
         return sessions(self)
+
+    def _open_log(self, site: FTPSite) -> None:
+        """An access log that cannot be opened ends no worker: it may take another's place long after the supervisor could not open it either."""
+        try:
+            super()._open_log(site)
+        except CannotBind as error:
+            self._log.error("{error}; this worker goes on as it is", error=error)
 
     def _opened_log(self, path: str, form: str, name: str) -> CommandLog | TransferLog:
         descriptor = self._descriptors.get(path, -1)

@@ -34,6 +34,8 @@ class Member:
     pid: int
     channel: Channel
     started: float
+    doors: set[int] = field(factory=set)
+    """The ports that it was given."""
     last: dict[str, Any] | None = field(default=None)
     """What it has reported last."""
 

@@ -48,13 +48,16 @@ _CLOSING = 5.0
 
 
 class _HeldSite(Factory):
-    """Stands for a site where only its settings matter."""
+    """
+    Stands for a site where only its settings matter. It holds what files say, and its root open, for workers that take another's place: what is
+    gone by then, or cannot be read, is no more to them than to those that serve already.
+    """
 
     noisy = False
     sessions = ()
 
-    def __init__(self, settings: SiteSettings, tls: Any, deadlines: Deadlines, say: Callable[..., object]) -> None:
-        self.settings, self.tls, self.deadlines = settings, tls, deadlines
+    def __init__(self, settings: SiteSettings, portal: Any, tls: Any, deadlines: Deadlines, say: Callable[..., object]) -> None:
+        self.settings, self.portal, self.tls, self.deadlines = settings, portal, tls, deadlines
         self.log = Logger(namespace="twistftp.site")
         self.hosts = VirtualHosts(self)
         self.logon_guard = CountingGuard(self, say)
@@ -62,6 +65,8 @@ class _HeldSite(Factory):
     def reconfigure(self, settings: SiteSettings, portal: Any = None, tls: Any = None) -> None:
         """New settings."""
         self.settings = settings
+        if portal is not None:
+            self.portal = portal
         if tls is not None:
             self.tls = tls
             tls.refresh()
@@ -86,6 +91,10 @@ class _Range:
         """Nothing is open."""
 
 
+def _numbers(served: Mapping[str, list[Door]]) -> dict[str, list[int]]:
+    return {name: [door.number for door in doors] for name, doors in served.items()}
+
+
 class Supervisor(Server):
     """The server of the process that ``twistd`` has started, when there are workers."""
 
@@ -103,7 +112,7 @@ class Supervisor(Server):
             settings,
             _Range(settings.firewall_support.data_channel_port_range),
             make_portal=assembly.make_portal,
-            make_site=lambda site: _HeldSite(site, assembly.make_tls(site), self._deadlines, self._say_to_all),
+            make_site=lambda site: _HeldSite(site, assembly.make_portal(site), assembly.make_tls(site), self._deadlines, self._say_to_all),
             make_tls=assembly.make_tls,
             listen=self._doors.listen,
             make_monitoring=self._overview,
@@ -123,15 +132,11 @@ class Supervisor(Server):
     def startService(self) -> None:
         """Start the workers, when the reactor runs."""
         super().startService()
-        self.reactor.callWhenRunning(self._begin)
+        self.reactor.callWhenRunning(self._staff.begin)
 
-    def _begin(self) -> None:
-        for door in self._all_doors():
-            door.is_new = False
-        self._staff.begin()
-
-    def _all_doors(self) -> list[Door]:
-        return [door for service in self.services for door in service.ports]
+    def _served(self) -> dict[str, list[Door]]:
+        """The ports of each site."""
+        return {service.settings.name: list(service.ports) for service in self.services}
 
     # Workers
 
@@ -145,7 +150,7 @@ class Supervisor(Server):
             theirs.close()
             raise
         theirs.close()
-        member = Member(slot, pid, channel, self.reactor.seconds())
+        member = Member(slot, pid, channel, self.reactor.seconds(), {door.number for doors in self._served().values() for door in doors})
         connect(self.reactor, ours, channel)
         return member
 
@@ -156,11 +161,13 @@ class Supervisor(Server):
         pan = Pan(self._scales, slot)
         porter = Porter(reactor, pan)
         hall = Hall(reactor, porter)
-        for service in self.services:
-            for door in service.ports:
-                number, is_own, is_proxied = door.kind
-                hall.give(service.settings.name, Handed(number, is_own, is_proxied, door.socket.dup()))
-                child.cover(door.socket.fileno())
+        served = self._served()
+        portals = {service.settings.name: service.site.portal for service in self.services if service.site is not None}
+        for doors in served.values():
+            for door in doors:
+                hall.give(Handed(*door.kind, door.socket.dup()))
+        for door in self._doors:  # those that are just being closed, too: else this process would keep them open
+            child.cover(door.socket.fileno())
         ports, part = settings.firewall_support.data_channel_port_range, self._parts_of_range(settings)[slot]
         census, pool = Census(self._board, slot, reactor), assembly.make_pool(ports)
         pool.share(part, ports)
@@ -169,7 +176,7 @@ class Supervisor(Server):
 
         def make_server(say: Callable[..., None]) -> WorkerServer:
             def make_site(site: SiteSettings) -> Any:
-                made = assembly.make_site(site, pool, numbers, census)
+                made = assembly.make_site(site, pool, numbers, census, portals.pop(site.name, None))
                 made.logon_guard = TellingGuard(made, say)
                 made.transcript.add_recorder(pan)
                 return made
@@ -179,8 +186,9 @@ class Supervisor(Server):
                 monitoring.started = self._monitoring.started
                 return monitoring
 
-            made = {"make_portal": assembly.make_portal, "make_site": make_site, "make_tls": assembly.make_tls, "make_monitoring": make_monitoring}
-            return WorkerServer(reactor, settings, pool, hall=hall, part=part, listen=self._listen, **made)
+            made: dict[str, Any] = {"make_portal": assembly.make_portal, "make_site": make_site, "make_tls": assembly.make_tls}
+            own: dict[str, Any] = {"hall": hall, "doors": _numbers(served), "part": part, "learn": assembly.make_tls}
+            return WorkerServer(reactor, settings, pool, listen=self._listen, make_monitoring=make_monitoring, **own, **made)
 
         worker = Worker(reactor, hall, porter, make_server)
         connect(reactor, end, worker.channel)
@@ -232,7 +240,7 @@ class Supervisor(Server):
         self._has_changed = False
         await super()._reload()
         if not self._has_changed:
-            await self._ask_all("reopen")
+            self._say_to_all("reopen")
 
     def _made(self, new: ServerSettings) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         ports = new.firewall_support.data_channel_port_range
@@ -246,17 +254,14 @@ class Supervisor(Server):
         await super()._change(new, portals, identities)
         self._has_changed = True
         settings = self._effective()
-        packed, parts = pack(settings), self._parts_of_range(settings)
-        fresh = [(service.settings.name, door) for service in self.services for door in service.ports if door.is_new]
-        ports = [(name, *door.kind) for name, door in fresh]
-        descriptors = [door.socket.fileno() for _, door in fresh]
-        asked = []
-        for member in self._staff:
-            part = parts[member.slot]
-            asked.append(member.channel.ask("reload", descriptors, settings=packed, ports=ports, part=[part.low, part.high]))
-        for _, door in fresh:
-            door.is_new = False
-        await DeferredList(asked, consumeErrors=True)
+        packed, parts, served = pack(settings), self._parts_of_range(settings), self._served()
+        made = {site.name: tls.identity.pem() for site in settings.sites if site.tls.self_signed and (tls := self._assembly.make_tls(site))}
+        for member in self._staff:  # nobody waits for them: each does one after another what it is told
+            fresh = [door for doors in served.values() for door in doors if door.number not in member.doors]
+            member.doors.update(door.number for door in fresh)
+            descriptors, kinds, part = [door.socket.fileno() for door in fresh], [door.kind for door in fresh], parts[member.slot]
+            what = {"settings": packed, "ports": kinds, "doors": _numbers(served), "part": [part.low, part.high], "made": made}
+            member.channel.say("reload", descriptors, **what)
 
     # The end
 

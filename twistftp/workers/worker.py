@@ -7,11 +7,14 @@ Not here: how the process came to be (``child``), and the supervisor's end of th
 from __future__ import annotations
 
 import base64
+import os
 import pickle
 import signal
 import socket
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -48,6 +51,9 @@ def unpack(text: str) -> ServerSettings:
     return pickle.loads(base64.b64decode(text))  # type: ignore[no-any-return]  # noqa: S301
 
 
+ByName = Mapping[str, Sequence[int]]
+
+
 class _QuietSite(SiteService):
     """The supervisor has said what is served."""
 
@@ -59,22 +65,26 @@ class WorkerServer(Server):
     """
     The sites of a worker.
 
+    :param doors: the numbers of each site's ports, by its name.
     :param part: its part of the passive ports.
+    :param learn: told of a site and the certificate that the supervisor has made for it.
     """
 
     site_service = _QuietSite
 
-    def __init__(self, *arguments: Any, hall: Hall, part: PortRange, **more: Any) -> None:
-        self._hall, self.part = hall, part
+    def __init__(
+        self, *arguments: Any, hall: Hall, doors: ByName, part: PortRange, learn: Callable[[SiteSettings, str], object], **more: Any
+    ) -> None:
+        self._hall, self._doors, self._part, self._learn = hall, doors, part, learn
         super().__init__(*arguments, **more)
 
     def _open(self, settings: SiteSettings, site: Any) -> list[Any]:
         """Those that the supervisor holds for this site, or for one that shares its ports."""
         names = [settings.name, *(other.settings.name for other in self.services if has_same_binding(settings, other.settings))]
-        return next((ports for name in names if (ports := self._hall.open(name, site))), [])
+        return next((ports for name in names if (ports := self._hall.open(self._doors.get(name, ()), site))), [])
 
     def _use_range(self, new: ServerSettings) -> None:
-        self.pool.share(self.part, new.firewall_support.data_channel_port_range)
+        self.pool.share(self._part, new.firewall_support.data_channel_port_range)
 
     def _catch_signals(self) -> None:
         pass
@@ -85,14 +95,23 @@ class WorkerServer(Server):
     def _say_stopping(self) -> None:
         pass
 
-    async def take(self, settings: ServerSettings) -> None:
-        """The supervisor has read the settings again, and found them good."""
+    def take(self, settings: ServerSettings, doors: ByName, part: PortRange, made: Mapping[str, str]) -> Deferred[None]:
+        """The supervisor has read the settings again, and found them good. One after another, as :meth:`Server.reload`."""
+        return self._order.run(lambda: ensureDeferred(self._take(settings, doors, part, made)))
+
+    async def _take(self, settings: ServerSettings, doors: ByName, part: PortRange, made: Mapping[str, str]) -> None:
+        if self._stopped is not None:
+            return  # what ends, ends with the settings that it had; nor does it take connections from ports that are new
+        self._doors, self._part = doors, part
         try:
-            made = self._made(settings)
+            for site in settings.sites:
+                if site.name in made:
+                    self._learn(site, made[site.name])
+            parts = self._made(settings)
         except (ConfigurationError, OSError, ValueError) as error:
             self.log.error("SIGHUP: {error}; a worker keeps the old settings", error=error)
             return
-        await self._change(settings, *made)
+        await self._change(settings, *parts)
 
 
 class Worker:
@@ -109,6 +128,7 @@ class Worker:
         self.channel = Channel(self._hear, self._orphaned)
         self._ended: Deferred[Any] | None = None
         self._signals = 0
+        self._thread = threading.get_ident()
         self._words: dict[str, Callable[[Mapping[str, Any]], Any]] = {
             "report": lambda said: self._monitoring.report(said["is_metered"]),
             "sessions": lambda said: self._monitoring.sessions(),
@@ -142,7 +162,10 @@ class Worker:
     def _observe(self, event: LogEvent) -> None:
         text = eventAsText(event, includeTimestamp=False, includeSystem=False)
         level = event.get("log_level")
-        self.channel.say("log", level=level.name if level is not None else "info", namespace=event.get("log_namespace", "-"), text=text)
+        say = self.channel.say
+        if threading.get_ident() != self._thread:  # what checkers do in threads they tell there; the channel is the reactor's
+            say = partial(self._reactor.callFromThread, say)
+        say("log", level=level.name if level is not None else "info", namespace=event.get("log_namespace", "-"), text=text)
 
     def _hear(self, word: str, said: Mapping[str, Any]) -> Any:
         return self._words[word](said)
@@ -155,10 +178,12 @@ class Worker:
     def _reload(self, said: Mapping[str, Any]) -> Deferred[None]:
         self._monitoring.reopen()
         descriptors = self.channel.take(len(said["ports"]))
-        for (name, number, is_own, is_proxied), descriptor in zip(said["ports"], descriptors, strict=True):
-            self._hall.give(name, Handed(number, is_own, is_proxied, socket.socket(fileno=descriptor)))
-        self._server.part = PortRange(*said["part"])
-        return ensureDeferred(self._server.take(unpack(said["settings"])))
+        if missing := len(said["ports"]) - len(descriptors):  # the system drops what this process may not open
+            text = "{count} new ports could not be handed to this worker: too many open files; SIGTERM to process {pid} has another take its place"
+            self._log.error(text, count=missing, pid=os.getpid())
+        for (number, is_own, is_proxied), descriptor in zip(said["ports"], descriptors, strict=False):
+            self._hall.give(Handed(number, is_own, is_proxied, socket.socket(fileno=descriptor)))
+        return self._server.take(unpack(said["settings"]), said["doors"], PortRange(*said["part"]), said["made"])
 
     # The end
 
