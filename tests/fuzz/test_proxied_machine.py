@@ -7,6 +7,7 @@ Not here: headers on connections that never become a session (``test_headers``).
 from __future__ import annotations
 
 import os
+from ipaddress import ip_address
 from typing import Any
 
 from hypothesis import strategies as st
@@ -47,6 +48,12 @@ class _Proxied(Client):
         if wire is not None:
             wire.whose = ""
         return wire
+
+
+def _source(header: bytes) -> str:
+    """The client that a header names for its source, should it be one."""
+    places = header.split(b" ")[2:3], header[16:20]
+    return next((one for one in _CLIENTS if one.encode() in places[0] or ip_address(one).packed == places[1]), "")
 
 
 class ProxiedSessions(RuleBasedStateMachine):
@@ -117,6 +124,7 @@ class ProxiedSessions(RuleBasedStateMachine):
         client = self.client(number)
         wire = client.dial() if client.port else None
         if wire is not None:
+            wire.whose = _source(header)  # the oddness may be in what follows
             wire.send(header)
             if ends:
                 wire.end()
