@@ -7,19 +7,26 @@ Not here: what tests of single modules show as well or better (they stand beside
 from __future__ import annotations
 
 from tests.fuzz.case import FuzzCase
+from tests.fuzz.client import Client
 from tests.fuzz.test_session_machine import finish
 from tests.fuzz.world import World
 from tests.support.headers import version_1
 from twistftp.policy.settings import RequestFiltering, SiteFirewallSupport
 
 
+def _with_a_port(world: World) -> Client:
+    """A client that has logged in and been told a passive port."""
+    client = world.connect()
+    client.say(("USER", b"alice"), ("PASS", b"secret"), ("EPSV", b""))
+    world.turn()
+    return client
+
+
 class ReloadTests(FuzzCase):
     def test_abor_is_denied_while_it_waits(self) -> None:
         """P-PIPE-3: an ABOR that has ended a transfer, and is denied by a reload before its own turn, cuts no transfers behind it."""
         world = World(many=1)
-        client = world.connect()
-        client.say(("USER", b"alice"), ("PASS", b"secret"), ("EPSV", b""))
-        world.turn()
+        client = _with_a_port(world)
         world.are_threads_slow = True
         client.say(("RETR", b"binary"), ("HASH", b"text"), ("ABOR", b""))
         world.turn()
@@ -40,9 +47,7 @@ class CutTests(FuzzCase):
     def test_rename(self) -> None:
         """P-GEN-12: between RNFR and RNTO it is a command like any other, and no rename waits behind it."""
         world = World(many=1)
-        client = world.connect()
-        client.say(("USER", b"alice"), ("PASS", b"secret"), ("EPSV", b""))
-        world.turn()
+        client = _with_a_port(world)
         client.say(("RETR", b"binary"))
         world.turn()
         client.say(("RNFR", b"text"), ("RETR", b"binary"), ("RNTO", b"n"), ("ABOR", b""))
