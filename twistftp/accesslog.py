@@ -272,7 +272,6 @@ def open_access_log(
     if form == "xferlog":
         return TransferLog(file, now)
 
-
     def epoch() -> float:
         return now() - reactor.seconds()  # type: ignore[no-any-return]
 
