@@ -10,6 +10,7 @@ from twisted.python.usage import UsageError
 from twisted.scripts.twistd import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.tls import authority, write_files
 from twistftp.options import Options
 from twistftp.policy.channels import PortRange
 from twistftp.policy.settings import Authentication, SiteFirewallSupport, SiteSettings
@@ -203,6 +204,17 @@ class RereadTests(Case):
         before, (after,) = options.settings.sites[0], options.reread().sites
         self.assertEqual(("old", "new"), (before.messages.banner, after.messages.banner))
         self.assertEqual((2200, str(self.root / "pub")), (after.port, after.root))
+
+    def test_without_file(self) -> None:
+        """Options alone: relative paths mean what they meant."""
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.root)
+        (self.root / "pub").mkdir()
+        write_files(self.root, authority().issue_cert("localhost"))
+        options = Options()
+        options.parseOptions(["--root", "pub", "--certificate", "cert.pem", "--private-key", "key.pem", "--access-log", "log"])
+        os.chdir("/")
+        self.assertEqual(options.settings, options.reread())
 
 
 class HelpTests(Case):

@@ -10,7 +10,7 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.cred import strcred
@@ -190,13 +190,10 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         if self["access-log-format"] is not None and not self.settings.sites[0].logging.file:
             raise usage.UsageError(f"--access-log-format {self['access-log-format']}: there is no access log; name its file with --access-log FILE")
         if self["config"] is not None:
-            self["config"] = os.path.abspath(self["config"])  # a daemon changes its directory, and SIGHUP reads again
-        if self["access-log"] is not None:
-            self["access-log"] = self.settings.sites[0].logging.file
-        if self["capture"] is not None:
-            self["capture"] = self.settings.sites[0].logging.capture
-        if self["control-socket"] is not None:
-            self["control-socket"] = self.settings.control_socket
+            self["config"] = os.path.abspath(self["config"])
+        for option, found in _PATHS.items():
+            if self[option] is not None:
+                self[option] = found(self.settings)
 
     def _judge_files_of_twistd(self) -> None:
         """``twistd`` ends in a traceback where its pid file or its log cannot be; by default the first lies in the working directory."""
@@ -215,15 +212,12 @@ class Options(usage.Options, strcred.AuthOptionMixin):
 
     def reread(self) -> ServerSettings:
         """
-        The settings as they are now: the file read again, with the options that were given laid over it.
+        The settings as they are now: the file read again, if there is one, with the options that were given laid over it.
 
         :raises ConfigurationError: the file cannot be used.
         """
-        root: dict[tuple[str | int, ...], object] = {("site", 0, "root"): self.settings.sites[0].root} if self["root"] is not None else {}
-        if self["users"] is not None:
-            root["site", 0, "authentication", "users_file"] = self.settings.sites[0].authentication.users_file
         # By now the process stands behind its chroot and is the serving user: "/" is the same place, seen from inside.
-        return read(self["config"], self._given() | root, Place("/" if self.place().chroot else "", is_serving=True))
+        return read(self["config"], self._given(), Place("/" if self.place().chroot else "", is_serving=True))
 
     def _given(self) -> dict[tuple[str | int, ...], object]:
         """The options that were given, by their places in the file."""
@@ -270,6 +264,17 @@ def _by_network(texts: list[str]) -> object:
     pairs = (text.partition("=") for text in texts if "=" in text)
     return {network.strip(): address.strip() for network, _, address in pairs} or None
 
+
+_PATHS: dict[str, Callable[[ServerSettings], str]] = {
+    "root": lambda settings: settings.sites[0].root,
+    "users": lambda settings: settings.sites[0].authentication.users_file,
+    "certificate": lambda settings: settings.sites[0].tls.certificate,
+    "private-key": lambda settings: settings.sites[0].tls.private_key,
+    "access-log": lambda settings: settings.sites[0].logging.file,
+    "capture": lambda settings: settings.sites[0].logging.capture,
+    "control-socket": lambda settings: settings.control_socket,
+}
+"""Options that name files, and where their absolute paths are found: a daemon changes its directory, and SIGHUP reads again."""
 
 _FILLS_TWO = ("--external-address", "--tls")
 # How the text of an option becomes a value of the file. A text that does not stays one, and the rule refuses it.

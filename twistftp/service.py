@@ -103,7 +103,7 @@ def makeService(options: Options) -> Server:
     _import_what_watches(settings)
     assembly.read(settings.sites)
     how: dict[str, Any] = {
-        "reread": options.reread if options["config"] else None,
+        "reread": options.reread,
         "user": user,
         "foreground": bool(above.get("nodaemon")),
     }
