@@ -19,9 +19,9 @@ from twistftp.wire.paths import decode_name
 from twistftp.wire.replies import Reply, cleaned
 from twistftp.wire.states import Keeps, Login, Needs
 
-__all__ = ["LINE_TOO_LONG", "OTHER_PROTOCOLS", "TLS_FIRST", "cut", "dispatch", "named", "syntax_reply", "unknown"]
+__all__ = ["OTHER_PROTOCOLS", "TLS_FIRST", "cut", "dispatch", "named", "syntax_reply", "too_long", "unknown"]
 
-LINE_TOO_LONG = Reply.of(500, "Command line too long.")
+_TOO_LONG = Reply.of(500, "Command line too long.")
 _CUT = Reply.of(450, "Transfer not started: the client asked to stop.")
 _NOT_LOGGED_IN = Reply.of(530, "Please log in with USER and PASS.")
 TLS_FIRST = Reply.of(530, 'This server requires TLS: send AUTH TLS first (choose "explicit FTP over TLS" in your client).')
@@ -99,9 +99,19 @@ def syntax_reply(command: Command, reason: str = "") -> Reply:
     return Reply.of(501, f"Syntax: {command.syntax}{f' ({reason})' if reason else ''}.")
 
 
+def too_long(session: Session) -> Reply:
+    """The answer to a line of which nobody can tell what it was; it was a command all the same (PROTOCOL P-GEN-12, P-GEN-13)."""
+    session.forget_pending(Keeps.NOTHING)
+    return _TOO_LONG
+
+
 def unknown(session: Session, verb: str, line: bytes) -> Reply:
-    """The answer to a verb that nobody declared, and before which a rename does not wait; another protocol's ends the connection."""
-    session.rename_from = None
+    """
+    The answer to a verb that nobody declared; another protocol's ends the connection.
+
+    What waits for its command goes, as with any other; but PRET, which nothing is to be prepared for here, keeps a restart point (PROTOCOL P-GEN-13).
+    """
+    session.forget_pending(Keeps.RESTART if verb == "PRET" else Keeps.NOTHING)
     if session.login is not Login.DONE:
         session.unknown_verbs += 1
         if verb == "PROXY" or line == b"\0":  # the first line of a header of version 1, the third of one of version 2

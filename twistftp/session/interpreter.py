@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from twistftp.policy.diagnosis import Cause
 from twistftp.session.access import note
-from twistftp.session.dispatch import LINE_TOO_LONG, cut, dispatch, named, unknown
+from twistftp.session.dispatch import cut, dispatch, named, too_long, unknown
 from twistftp.session.driver import drive
 from twistftp.session.failures import is_expected, reply_for
 from twistftp.session.intake import Intake
@@ -188,7 +188,7 @@ class ServerPI(Introducible):
         started = self._patience.idle_since
         if not isinstance(line, bytes):
             self._command = (None, b"", started)
-            self._finish(LINE_TOO_LONG)
+            self._finish(too_long(self.session))
             return
         if not line:
             return

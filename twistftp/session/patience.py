@@ -15,6 +15,8 @@ __all__ = ["Patience", "RunOut"]
 
 CLOSE_WAIT = 5.0
 """Seconds that a closed connection may take to go (P-TIME-8)."""
+STOP_WAIT = 1.0
+"""The same while the site shuts down: who stops a server waits for it, and 421 is on its way."""
 WRITE_WAIT = 300.0
 """Seconds that a client may leave replies unread (P-TIME-9)."""
 
@@ -89,7 +91,7 @@ class Patience:
     def _due(self, control: Watched, now: float) -> float:
         limits = control.site.settings.limits
         if self.closing_since is not None:
-            return self.closing_since + CLOSE_WAIT
+            return self.closing_since + (STOP_WAIT if control.site.is_draining else CLOSE_WAIT)
         # A command under way is no idleness (P-TIME-1); whatever it waits for has a timer of its own.
         due: float = (now if control.is_busy else self.idle_since) + limits.control_channel_timeout
         if not control.is_logged_in:

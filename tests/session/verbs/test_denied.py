@@ -54,8 +54,16 @@ class DeniedTests(SynchronousTestCase):
         d.login()
         self.assertEqual(["502 SITE WHY is switched off on this server."], d.say("SITE WHY"))
         self.assertEqual([214], d.codes("SITE HELP"))
+
+    def test_all_of_site(self) -> None:
+        """P-FEAT-2, P-SITE-1, P-HELP-1: without SITE there are none of its verbs, and nobody is told of them."""
         d = self.start("SITE")
-        self.assertEqual([502], d.codes("SITE HELP"))
+        d.login()
+        self.assertEqual([502, 502, 502], d.codes("SITE HELP", "SITE CHMOD 644 x", "SITE"))
+        for line in ("FEAT", "HELP", "HELP SITE"):
+            for word in ("SITE", "CHMOD", "UTIME", "WHY"):
+                self.assertNotIn(f" {word}", d.say(line)[0], line)
+        self.assertEqual([501], d.codes("HELP SITE CHMOD"))
 
     def test_during_a_transfer(self) -> None:
         """P-PIPE-2: a denied STAT waits its turn, as any command that is not for transfers."""

@@ -129,6 +129,8 @@ class RestTests(LoggedInCase):
             "CLNT x",
             "SITE HELP",
             "RNFR x",
+            "XYZZY",
+            "STAT " + 9000 * "x",
         ):
             self.d.say("REST 5", line)
             self.assertEqual(0, self.d.session.restart, line)

@@ -24,8 +24,11 @@ _SAME = {"CWD": "XCWD", "CDUP": "XCUP", "PWD": "XPWD", "MKD": "XMKD", "RMD": "XR
 
 
 def denying(table: CommandTable, denied: Collection[str], prefix: str = "") -> CommandTable:
-    """The table without the verbs ``denied``; ``prefix`` stands before a verb of this table in ``denied`` (``"SITE "``)."""
-    words = {verb for verb in table if f"{prefix}{verb}" in denied}
+    """
+    The table without the verbs ``denied``; ``prefix`` stands before a verb of this table in ``denied`` (``"SITE "``), which may also
+    have the prefix alone, for all of them.
+    """
+    words = {verb for verb in table if f"{prefix}{verb}" in denied or prefix.strip() in denied}
     if not words:
         return table
     words |= {_SAME[verb] for verb in words if verb in _SAME}

@@ -50,7 +50,7 @@ def help_reply(session: Session, table: Mapping[str, Command], prefix: str, verb
     """The verbs of a table, or the syntax of one of them."""
     if verb:
         command = table.get(verb)
-        if command is None:
+        if command is None or (prefix and not command.offered(session)):
             return Reply.of(501, f"Unknown command {prefix}{cleaned(verb, 16)}; HELP lists them all.")
         return Reply.of(214, f"Syntax: {command.syntax} - {command.help}")
     offered = sorted(name for name, command in table.items() if command.offered(session))
