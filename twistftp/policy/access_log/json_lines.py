@@ -7,10 +7,10 @@ Not here: what happened (``entry``), and the file. Times are UTC.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from functools import lru_cache
 
 from twistftp.policy.access_log.entry import PSEUDO_COMMANDS, Epoch, Outcome
+from twistftp.policy.access_log.stamps import Stamped
 
 __all__ = ["JSON"]
 
@@ -19,12 +19,12 @@ _encode = json.encoder.encode_basestring_ascii  # type: ignore[attr-defined]
 _NO_NUMBERS = '"octets_sent":0,"octets_received":0,"seconds":0.000000'
 
 
-class JSON:
+class JSON(Stamped):
     """The format, for a site of this name; see :class:`entry.Format`."""
 
     def __init__(self, site: str, epoch: Epoch) -> None:
-        self._site, self._epoch = _text(site), epoch
-        self._since, self._until, self._stamp = 0.0, 0.0, ""  # the second of the latest line, and what that line began with
+        super().__init__(epoch, '{"time":"%Y-%m-%dT%H:%M:%S.')
+        self._site = _text(site)
 
     def session(self, number: int, identity: str) -> str:
         """The keys of a session."""
@@ -53,13 +53,6 @@ class JSON:
         milliseconds = str(after).zfill(3) if after < 1000 else "999"  # floats are rounded; and a format that fills up costs twice as much
         numbers = f'"octets_sent":{sent},"octets_received":{received},"seconds":{seconds:.6f}' if sent or received or seconds else _NO_NUMBERS
         return f'{self._stamp}{milliseconds}Z",{event},{session},{place},{numbers}}}\n'
-
-    def _turn(self, now: float) -> None:
-        """Another second has begun."""
-        epoch = self._epoch()
-        second = int(now + epoch)
-        self._since, self._until = second - epoch, second + 1 - epoch
-        self._stamp = datetime.fromtimestamp(second, UTC).strftime('{"time":"%Y-%m-%dT%H:%M:%S.')
 
 
 @lru_cache(maxsize=512)

@@ -7,10 +7,10 @@ Not here: what happened (``entry``), and the file. Times are UTC.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from functools import lru_cache, partial
 
 from twistftp.policy.access_log.entry import Epoch, Outcome
+from twistftp.policy.access_log.stamps import Stamped, stamp
 
 __all__ = ["FIELDS", "W3C", "field", "header"]
 
@@ -20,19 +20,16 @@ FIELDS = (
 )
 """``time-taken`` is in milliseconds."""
 
+_PATTERN = "%Y-%m-%d %H:%M:%S"
 _AS_IT_IS = re.compile(r"[!#$&'()*,./0-9:;<=>?@A-Z\[\\\]^_`a-z{|}~-]+").fullmatch
 
 
 def header(now: float, version: str) -> str:
     """The lines that a file begins with."""
-    return f"#Software: twistftp {version}\n#Version: 1.0\n#Date: {_stamp(int(now))}\n#Fields: {' '.join(FIELDS)}\n"
+    return f"#Software: twistftp {version}\n#Version: 1.0\n#Date: {stamp(int(now), _PATTERN)}\n#Fields: {' '.join(FIELDS)}\n"
 
 
-def _stamp(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-class W3C:
+class W3C(Stamped):
     """
     The format, for a site of this name on this computer; see :class:`entry.Format`.
 
@@ -40,8 +37,7 @@ class W3C:
     """
 
     def __init__(self, site: str, computer: str, epoch: Epoch) -> None:
-        self._epoch = epoch
-        self._since, self._until, self._stamp = 0.0, 0.0, ""  # the second of the latest line
+        super().__init__(epoch, _PATTERN)
         self._behind = lru_cache(maxsize=512)(partial(_behind, f"{field(site)} {field(computer)}"))
 
     def session(self, number: int, identity: str) -> str:
@@ -70,12 +66,6 @@ class W3C:
         if seconds >= 0.001 or sent or received:
             what = f"{first} {sent} {received} {int(seconds * 1000) if seconds >= 0.001 else 0} "
         return f"{self._stamp}{place}{what}{session}{last}"
-
-    def _turn(self, now: float) -> None:
-        """Another second has begun."""
-        epoch = self._epoch()
-        second = int(now + epoch)
-        self._since, self._until, self._stamp = second - epoch, second + 1 - epoch, _stamp(second)
 
 
 def _behind(site: str, server: str, server_port: int, host: str) -> str:
