@@ -16,6 +16,7 @@ L2: avatars, ``IFTPShell`` over files. Knows no socket and no session.
 ``listing_cache``, ``inotify``,    listings that are kept: while the system tells of no change,
 ``mounts``                         and where it can tell
 ``uploads``, ``placing``           a file that arrives, and where its octets lie until all are there
+``reserving``, ``statfs``          room on the disk ahead of it, and which file system that is
 ``changing``, ``renameat2``        names made, moved and taken away
 ``digests``                        the hash of a file
 ``locking``                        the mark on a file that is written in its own place

@@ -13,6 +13,8 @@ import os
 import struct
 import sys
 
+from twistftp.storage.statfs import EXT4, file_system
+
 __all__ = ["Polled", "Watches", "is_local"]
 
 # What changes anything that a listing shows of the objects in a directory, or of the directory's own rights.
@@ -29,7 +31,7 @@ _ROOM = 4096  # octets of events read at a time
 # happen elsewhere.
 _LOCAL = frozenset(
     {
-        0xEF53,  # ext2, ext3, ext4
+        EXT4,
         0x58465342,  # XFS
         0x9123683E,  # Btrfs
         0x2FC12FC1,  # ZFS
@@ -38,7 +40,6 @@ _LOCAL = frozenset(
         0x794C7630,  # overlayfs: changes below it, behind its back, are undefined for everybody
     }
 )
-_STATFS_ROOM = 512
 
 _libc = None
 if sys.platform.startswith("linux"):
@@ -47,19 +48,13 @@ if sys.platform.startswith("linux"):
         _libc.inotify_init1.argtypes = [ctypes.c_int]
         _libc.inotify_add_watch.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_uint32]
         _libc.inotify_rm_watch.argtypes = [ctypes.c_int, ctypes.c_int]
-        _libc.fstatfs.argtypes = [ctypes.c_int, ctypes.c_char_p]
     except (AttributeError, OSError):  # a statically linked Python
         _libc = None
 
 
 def is_local(descriptor: int) -> bool:
     """Whether an open object is on a file system that only this system changes, as far as is known."""
-    if _libc is None:
-        return False
-    found = ctypes.create_string_buffer(_STATFS_ROOM)
-    if _libc.fstatfs(descriptor, found) != 0:
-        return False
-    return int.from_bytes(found.raw[: ctypes.sizeof(ctypes.c_long)], sys.byteorder) & 0xFFFFFFFF in _LOCAL
+    return file_system(descriptor) in _LOCAL
 
 
 class Polled:

@@ -51,6 +51,8 @@ class Place:
 
     has_work = False
     """Whether :meth:`begin` may take long."""
+    is_apart = False
+    """Whether it is a file of its own, which nobody else writes."""
 
     def __init__(self, directory: Directory, name: bytes, old: os.stat_result | None, offset: int | None, is_part: bool) -> None:
         self._directory = directory
@@ -170,6 +172,7 @@ class Aside(Place):
     """
 
     __slots__ = ("_copied", "_is_exclusive", "_is_new", "_old", "_temporary")
+    is_apart = True
 
     def __init__(
         self, directory: Directory, name: bytes, old: os.stat_result | None, offset: int | None, is_part: bool, is_exclusive: bool = False

@@ -28,6 +28,7 @@ from twistftp.storage.files import LocalFile
 from twistftp.storage.holding import Held, InThread, in_thread
 from twistftp.storage.interfaces import IUpload
 from twistftp.storage.placing import Aside, InPlace, Place
+from twistftp.storage.reserving import Reserve
 
 __all__ = ["LocalUpload", "open_unique", "open_upload", "read_upload"]
 
@@ -130,6 +131,7 @@ class LocalUpload(Held):
         "_is_done",
         "_key",
         "_place",
+        "_reserve",
         "_syncing",
         "_syncs",
         "_unsynced",
@@ -145,6 +147,7 @@ class LocalUpload(Held):
         self._place = place
         self._in_thread = in_thread
         self._syncs = syncs
+        self._reserve = Reserve(place.offset) if place.is_apart else None
         self._has_begun = self._is_done = False
         self._careful = 0  # writes that still go to a thread
         self._unsynced = 0
@@ -223,6 +226,9 @@ class LocalUpload(Held):
                 return self._use_in(self._in_thread, self._begin_and, function, arguments)
             with telling():
                 self._place.begin()
+        reserve = self._reserve
+        if reserve is not None and self._place.offset + self.octets > reserve.end:
+            return self._use_in(self._in_thread, self._reserve_and, reserve, function, arguments).addCallback(lambda _: self._regulate())
         if self._careful or (self._syncing and self._gets_in_the_way):
             stored = self._use_in(self._in_thread, _timed, function, arguments).addCallback(self._note)
             return stored.addCallback(lambda _: self._regulate())
@@ -239,6 +245,10 @@ class LocalUpload(Held):
     def _begin_and(self, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
         with telling():
             self._place.begin()
+        function(*arguments)
+
+    def _reserve_and(self, reserve: Reserve, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        reserve.extend(self._place.number, self._place.offset + self.octets)
         function(*arguments)
 
     def _write(self, data: bytes) -> None:
@@ -303,6 +313,8 @@ class LocalUpload(Held):
             with telling():
                 if not self._has_begun:
                     place.begin()
+                if self._reserve is not None:
+                    self._reserve.give_back(place.number)
                 if self._syncs:
                     os.fsync(place.number)
                 place.publish()
