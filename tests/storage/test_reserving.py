@@ -55,6 +55,17 @@ class ReserveTests(SynchronousTestCase):
         calls, limit = self.extended(0, end, refuses=True)
         self.assertEqual((1, sys.maxsize), (len(calls), limit))
 
+    def test_refused_in_part(self) -> None:
+        """What a quota or a full disk lets somebody have of a stride is given back, too."""
+        Disk(self, refuses=True)
+        path = self.mktemp()
+        with open(path, "wb") as file:
+            reserve = Reserve(0)
+            reserve.extend(file.fileno(), reserving.FROM + 1)
+            with mock.patch.object(os, "ftruncate") as truncated:
+                reserve.give_back(file.fileno())
+            truncated.assert_called_once_with(file.fileno(), 0)
+
     def test_no_such_call(self) -> None:
         """Other systems are never asked, and nothing is given back that was not had."""
         self.patch(reserving, "_fallocate", None)

@@ -57,11 +57,11 @@ class Reserve:
     def extend(self, number: int, end: int) -> None:
         """Ask for room for the octets up to ``end`` and a stride behind them. May take long: for a thread."""
         until = end + STRIDE
-        if file_system(number) == EXT4 and _is_spare(number) and _fallocate(number, _KEEP_SIZE, self.end, until - self.end) == 0:
-            self.end = until
-            self._has_any = True
-        else:
-            self.end = sys.maxsize  # not here, or not now: this upload does without
+        begin, self.end = self.end, sys.maxsize  # not here, or not now: then this upload does without
+        if file_system(number) == EXT4 and _is_spare(number):
+            self._has_any = True  # a part of it may be there even if the rest is refused, by a quota for one
+            if _fallocate(number, _KEEP_SIZE, begin, until - begin) == 0:
+                self.end = until
 
     def give_back(self, number: int) -> None:
         """The file is complete: let go of what is over. May take long: for a thread. :raises OSError: as ``ftruncate(2)``."""
