@@ -15,6 +15,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.support.trees import open_descriptors, plant
 from twistftp.storage import inotify as module
+from twistftp.storage import statfs
 from twistftp.storage.inotify import Watches, is_local
 
 _ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -181,7 +182,7 @@ class WatchesTests(Cases):
         """Systems without inotify say so, and no file system is known."""
         self.patch(module, "_libc", None)
         self.assertRaises(OSError, Watches)
-        self.patch(module, "file_system", lambda descriptor: None)
+        self.patch(statfs, "_libc", None)
         self.assertFalse(is_local(self.directory))
 
     def test_another_user(self) -> None:
@@ -209,6 +210,16 @@ class IsLocalTests(Cases):
 
     def test_by_number(self) -> None:
         """A network file system is not local."""
+
+        class Libc:
+            number = 0
+
+            def fstatfs(self, descriptor: int, found: object) -> int:
+                found.raw = self.number.to_bytes(8, sys.byteorder).ljust(512, b"\0")  # type: ignore[attr-defined]
+                return 0
+
+        libc = Libc()
+        self.patch(statfs, "_libc", libc)
         for number, local in ((0xEF53, True), (0x01021994, True), (0x9123683E, True), (0x6969, False), (0x65735546, False), (0xFE534D42, False)):
-            self.patch(module, "file_system", lambda descriptor, number=number: number)
+            libc.number = number
             self.assertEqual(local, is_local(self.directory), hex(number))

@@ -3,9 +3,9 @@ Room on the disk for an upload that has become a large one: asked for ahead of i
 
 Not here: the octets (``uploads``).
 
-ext4 books every block of 4 KiB in memory before it chooses a place for it, which costs more than to copy the octets. Where the room is chosen
-before, the booking falls away, a fifth of an upload's whole cost, and uploads side by side are not interleaved on the disk. Other file systems
-book differently (XFS, tmpfs), lose by it (Btrfs does not compress such room) or do not know it.
+ext4 books every block of 4 KiB in memory before it chooses a place for it, which takes it nearly as long as to copy the octets. Where the room is
+chosen before, most of that falls away, a fifth of the whole upload. It is asked of ext4 alone, where that was measured; Btrfs would not compress
+such room, and others book differently.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from twistftp.storage.statfs import EXT4, file_system
 __all__ = ["FROM", "SPARE", "STRIDE", "Reserve"]
 
 FROM = 2 << 20
-"""Octets from which on an upload is a large one: for fewer the calls cost more than they save."""
+"""Octets from which on an upload is a large one: for fewer there is little to save, and each call is a thread's."""
 STRIDE = 32 << 20
 """Octets that are asked for at a time."""
 SPARE = 1 << 30

@@ -19,7 +19,7 @@ _ROOM = 512  # octets, of which the kernel fills fewer
 _libc = None
 if sys.platform.startswith("linux"):
     try:
-        _libc = ctypes.CDLL(None, use_errno=True)
+        _libc = ctypes.CDLL(None)
         _libc.fstatfs.argtypes = [ctypes.c_int, ctypes.c_char_p]
     except (AttributeError, OSError):  # a statically linked Python
         _libc = None
